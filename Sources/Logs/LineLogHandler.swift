@@ -1,0 +1,42 @@
+public import Logging
+
+/// Writes a logger's events as lines; one for each `Logger`, created by `Logs`.
+///
+/// The logger's label is the line's package. Its level is its package's in `LogLevels`, until
+/// somebody sets `logLevel` on that one logger: then, as swift-log asks, it has a level of its own.
+package struct LineLogHandler: LogHandler {
+    package var metadata: Logger.Metadata = [:]
+    package var metadataProvider: Logger.MetadataProvider?
+
+    private let package: String
+    private let sink: LogSink
+    private let threshold: LogLevels.Threshold
+    private var ownLevel: Logger.Level?
+
+    package init(package: String, levels: LogLevels, sink: LogSink) {
+        self.package = package
+        self.sink = sink
+        threshold = levels.threshold(of: package)
+    }
+
+    package var logLevel: Logger.Level {
+        get { ownLevel ?? threshold.level }
+        set { ownLevel = newValue }
+    }
+
+    package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    package func log(event: LogEvent) {
+        var shown = metadata
+        if let provided = metadataProvider?.get() { shown.merge(provided) { _, new in new } }
+        if let own = event.metadata { shown.merge(own) { _, new in new } }
+        if let error = event.error { shown["error"] = "\(error)" }
+        let line = LogLine(
+            time: LogLine.now(), level: event.level, package: package,
+            message: event.message.description, metadata: shown)
+        sink.write(line.bytes)
+    }
+}
