@@ -1,4 +1,4 @@
-public import Logging
+package import Logging
 
 /// Writes a logger's events as lines; one for each `Logger`, created by `Logs`.
 ///

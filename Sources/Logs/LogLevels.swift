@@ -1,4 +1,4 @@
-public import Logging
+package import Logging
 internal import Synchronization
 
 /// The level from which on lines are written, for every package; shared by all handlers.

@@ -1,4 +1,4 @@
-public import Logging
+package import Logging
 
 /// The log lines of the server, in the shape that etcd 2.x writes and its users' tools read.
 ///

@@ -1,4 +1,4 @@
-public import Logging
+package import Logging
 internal import Synchronization
 
 /// A logger for lines that may repeat a thousand times a second: each distinct line is written

@@ -1,0 +1,80 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// A target imports only targets of a lower row, and declares each one it imports.
+///
+///     kvd   kvd-bench                                flags in, parts wired, nothing else
+///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
+///     KVServer                                       the engine: persist, send, apply
+///     Configuration                                  flags and environment
+///     Cluster                                        members, ids, versions
+///     Raft   Storage   KeyStore   Logs               Raft and KeyStore: no I/O, no clock
+///     RaftModel   StorageIO                          values and their bytes; the door to the disk
+///     ProtoWire   CSystem   CLZ4                     varints on raw bytes; C
+let features = ["ExistentialAny", "InternalImportsByDefault", "MemberImportVisibility"]
+let strict: [SwiftSetting] =
+    features.map { .enableUpcomingFeature($0) } + [.treatAllWarnings(as: .error)]
+
+func outside(_ name: String, _ package: String) -> Target.Dependency {
+    .product(name: name, package: package)
+}
+let nioCore = outside("NIOCore", "swift-nio")
+let nioPosix = outside("NIOPosix", "swift-nio")
+let nioHTTP = outside("NIOHTTP1", "swift-nio")
+let log = outside("Logging", "swift-log")
+let arguments = outside("ArgumentParser", "swift-argument-parser")
+let deque = outside("DequeModule", "swift-collections")
+let histogram = outside("Histogram", "hdrhistogram-swift")
+
+func module(_ name: String, _ below: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: below, swiftSettings: strict)
+}
+func program(_ name: String, _ below: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: below, swiftSettings: strict)
+}
+func tests(_ name: String, _ below: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: below, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "kvd",
+    products: [
+        .executable(name: "kvd", targets: ["kvd"]),
+        .executable(name: "kvd-bench", targets: ["kvd-bench"]),
+        .library(name: "Raft", targets: ["Raft"]),
+        .library(name: "Storage", targets: ["Storage"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
+        .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
+    ],
+    targets: [
+        .target(name: "CSystem"),
+        .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        module("ProtoWire"),
+        module("RaftModel", ["ProtoWire"]),
+        module("Raft", ["RaftModel", deque]),
+        module("StorageIO", ["CSystem"]),
+        module("Storage", ["CSystem", "ProtoWire", "RaftModel", "StorageIO"]),
+        module("KeyStore"),
+        module("Logs", [log]),
+        module("Cluster", ["RaftModel", log, outside("Crypto", "swift-crypto")]),
+        module("Configuration", ["Cluster", "RaftModel", arguments]),
+        module("KVServer", ["Raft", "RaftModel", "KeyStore", "Cluster", deque, log]),
+        module("Transport", ["RaftModel", "ProtoWire", "Cluster", nioCore, nioPosix, nioHTTP, log]),
+        module("ClientAPI", ["KVServer", "KeyStore", "Cluster", "RaftModel", nioCore, nioHTTP, log]),
+        module("BenchCore", [nioCore, nioPosix, histogram]),
+        program(
+            "kvd",
+            [
+                "ClientAPI", "Transport", "KVServer", "Storage", "StorageIO", "KeyStore", "Cluster",
+                "Configuration", "Logs", "RaftModel", nioCore, nioPosix, log,
+            ]),
+        program("kvd-bench", ["BenchCore", arguments, nioCore, nioPosix]),
+    ]
+)

@@ -1,0 +1,55 @@
+# Sourced by the other scripts: brings a machine that has Swift and apt to where kvd builds.
+# Quiet when there is nothing to do; says what it installs. Running it twice changes nothing.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '%s\n' "$*" >&2; }
+fail() { say "error: $*"; exit 1; }
+
+require_swift() {
+    command -v swift >/dev/null 2>&1 && return
+    fail "swift is not on PATH. Install Swift 6.2 or later (https://swift.org/install), then run this again."
+}
+
+# apt_install PACKAGE...: installs those of them that are missing.
+apt_install() {
+    local missing=() name
+    for name in "$@"; do
+        dpkg-query -W -f '${Status}' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    command -v apt-get >/dev/null 2>&1 ||
+        fail "these packages are missing and there is no apt-get to install them with: ${missing[*]}"
+    local sudo=()
+    [ "$(id -u)" = 0 ] || sudo=(sudo)
+    say "installing ${missing[*]}"
+    local log
+    log=$(mktemp)
+    {
+        "${sudo[@]}" apt-get update -qq &&
+            DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq "${missing[@]}"
+    } >"$log" 2>&1 || { cat "$log" >&2; rm -f "$log"; return 1; }
+    rm -f "$log"
+}
+
+require_packages() {
+    apt_install liblz4-dev pkg-config || fail "liblz4-dev and pkg-config could not be installed (see above)"
+}
+
+# quietly WHAT COMMAND...: runs it, and shows its output only when it fails.
+quietly() {
+    local what=$1 log
+    shift
+    say "$what"
+    log=$(mktemp)
+    if ! "$@" >"$log" 2>&1; then
+        cat "$log" >&2
+        rm -f "$log"
+        fail "$what: failed (output above)"
+    fi
+    rm -f "$log"
+}
+
+build_release() {
+    quietly "building kvd (release)" swift build --package-path "$root" -c release "$@"
+}

@@ -1,0 +1,88 @@
+internal import Cluster
+
+/// One thing wrong with the command line or the environment.
+package struct ConfigurationFault: Error, Equatable, Sendable, CustomStringConvertible {
+    /// Where etcd would have noticed it, which decides how it is reported.
+    package enum Stage: Sendable {
+        /// While reading the command line: a plain line, then the usage; exit 2.
+        case commandLine
+        /// While reading the environment: a critical log line; exit 1.
+        case environment
+        /// In the checks afterwards: `error verifying flags, …`; exit 1.
+        case check
+        /// While setting up the member: a critical log line; exit 1.
+        case start
+    }
+
+    package let stage: Stage
+    /// In etcd's words.
+    package let text: String
+    /// A second line of etcd's, if it writes one.
+    package let secondText: String?
+    /// What to do, in ours.
+    package let advice: String?
+
+    package init(_ stage: Stage, _ text: String, second: String? = nil, advice: String? = nil) {
+        self.stage = stage
+        self.text = text
+        secondText = second
+        self.advice = advice
+    }
+
+    package var description: String { advice.map { "\(text). \($0)" } ?? text }
+
+    package var exitCode: Int32 { stage == .commandLine ? 2 : 1 }
+
+    /// The log lines that report it; none at the first stage, which has no log yet.
+    package var notes: [ConfigurationNote] {
+        var notes: [ConfigurationNote]
+        switch stage {
+        case .commandLine: return []
+        case .environment, .start: notes = [ConfigurationNote(.critical, text)]
+        case .check:
+            let line = "error verifying flags, \(text). See 'kvd --help'."
+            notes = [ConfigurationNote(.error, line)]
+        }
+        if let secondText { notes.append(ConfigurationNote(.error, secondText)) }
+        if let advice { notes.append(ConfigurationNote(.info, advice)) }
+        return notes
+    }
+}
+
+extension ConfigurationFault {
+    static func unknownFlag(_ name: String, nearest: String?) -> ConfigurationFault {
+        ConfigurationFault(
+            .commandLine, "flag provided but not defined: -\(name)",
+            advice: nearest.map { "Did you mean -\($0)?" })
+    }
+
+    static func badFlagSyntax(_ word: String) -> ConfigurationFault {
+        ConfigurationFault(.commandLine, "bad flag syntax: \(word)")
+    }
+
+    static func missingArgument(_ flag: String) -> ConfigurationFault {
+        ConfigurationFault(.commandLine, "flag needs an argument: -\(flag)")
+    }
+
+    static func badValue(_ value: String, flag: String, _ error: ValueError) -> ConfigurationFault {
+        let isBoolean = FlagTable.flag(flag)?.kind == .boolean
+        let what =
+            isBoolean
+            ? "invalid boolean value \(value.quotedAsGo) for -\(flag)"
+            : "invalid value \(value.quotedAsGo) for flag -\(flag)"
+        return ConfigurationFault(.commandLine, "\(what): \(error.reason)", advice: error.advice)
+    }
+
+    static func badVariable(
+        _ key: String, value: String, _ error: ValueError
+    ) -> ConfigurationFault {
+        ConfigurationFault(
+            .environment, "invalid value \(value.quotedAsGo) for \(key): \(error.reason)",
+            advice: error.advice)
+    }
+}
+
+/// Faults in the order in which etcd would meet them; at least one.
+struct ConfigurationFaults: Error {
+    let faults: [ConfigurationFault]
+}

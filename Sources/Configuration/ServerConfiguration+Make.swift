@@ -1,0 +1,113 @@
+internal import Cluster
+
+extension ServerConfiguration {
+    /// Builds the configuration from checked values; fails with all faults if there is any.
+    static func make(
+        from values: FlagValues, earlierFaults: [ConfigurationFault]
+    ) -> Result<ServerConfiguration, ConfigurationFaults> {
+        var faults = earlierFaults
+        let arguments = ServerArguments.read(canonical: values.canonicalArguments)
+        let bootstrap = bootstrapSource(arguments, values, faults: &faults)
+        guard faults.isEmpty, let bootstrap else {
+            return .failure(ConfigurationFaults(faults: faults))
+        }
+        return .success(
+            ServerConfiguration(
+                arguments, bootstrap: bootstrap, setFlags: values.setNames, notes: values.notes))
+    }
+
+    private init(
+        _ arguments: ServerArguments, bootstrap: BootstrapSource, setFlags: Set<String>,
+        notes: [ConfigurationNote]
+    ) {
+        name = arguments.name
+        isDataDirectoryDefault = arguments.dataDir.isEmpty
+        dataDirectory = arguments.dataDir.isEmpty ? "\(arguments.name).etcd" : arguments.dataDir
+        walDirectory = arguments.walDir.nilIfEmpty
+        snapshotEntryCount = arguments.snapshotCount == 0 ? 10000 : arguments.snapshotCount
+        heartbeatInterval = arguments.heartbeatInterval.duration
+        electionTimeout = arguments.electionTimeout.duration
+        electionTicks = Int(arguments.electionTimeout.count / arguments.heartbeatInterval.count)
+        listenPeerURLs = arguments.listenPeerUrls.urls
+        listenClientURLs = arguments.listenClientUrls.urls
+        snapshotFilesMax = Int(clamping: arguments.maxSnapshots)
+        walFilesMax = Int(clamping: arguments.maxWals)
+        allowedOrigins = arguments.cors
+        historyEventsCount = Int(clamping: arguments.historyEvents)
+
+        advertisedPeerURLs = arguments.initialAdvertisePeerUrls.urls
+        advertisedClientURLs = arguments.advertiseClientUrls.urls
+        self.bootstrap = bootstrap
+        initialClusterState = arguments.initialClusterState
+        initialClusterToken = arguments.initialClusterToken
+        discoveryFallback = arguments.discoveryFallback
+        discoveryProxy = arguments.discoveryProxy.nilIfEmpty
+        refusesUnsafeReconfiguration = arguments.strictReconfigCheck
+        forcesNewCluster = arguments.forceNewCluster
+
+        proxy = arguments.proxySettings
+        clientTLS = arguments.clientTLS
+        peerTLS = arguments.peerTLS
+
+        isDebugLogging = arguments.debug
+        logPackageLevels = arguments.logPackageLevels
+        enablesProfiling = arguments.enablePprof
+        enablesV3Preview = arguments.experimentalV3Demo
+        self.setFlags = setFlags
+        self.notes = notes
+    }
+
+    /// Nil, and a fault more, when `--initial-cluster` cannot be read.
+    private static func bootstrapSource(
+        _ arguments: ServerArguments, _ values: FlagValues, faults: inout [ConfigurationFault]
+    ) -> BootstrapSource? {
+        if !arguments.discovery.isEmpty { return .discovery(arguments.discovery) }
+        if !arguments.discoverySrv.isEmpty { return .dns(arguments.discoverySrv) }
+        do throws(URLError) {
+            return .cluster(try InitialCluster(initialClusterText(arguments)))
+        } catch {
+            faults.append(
+                ConfigurationFault(
+                    .start, "error setting up initial cluster: \(error)",
+                    advice: "Write -initial-cluster as NAME=http://HOST:PORT,NAME=…."))
+            return nil
+        }
+    }
+
+    /// A name of one's own renames the member of the default cluster.
+    private static func initialClusterText(_ arguments: ServerArguments) -> String {
+        guard arguments.initialCluster == FlagTable.defaultInitialCluster,
+            !arguments.name.isEmpty
+        else { return arguments.initialCluster }
+        let urls = FlagTable.defaultPeerURLs.split(separator: ",")
+        return urls.map { "\(arguments.name)=\($0)" }.joined(separator: ",")
+    }
+}
+
+extension ServerArguments {
+    fileprivate var proxySettings: ProxySettings {
+        ProxySettings(
+            mode: proxy, failureWait: proxyFailureWait.duration,
+            refreshInterval: proxyRefreshInterval.duration, dialTimeout: proxyDialTimeout.limit,
+            writeTimeout: proxyWriteTimeout.limit, readTimeout: proxyReadTimeout.limit)
+    }
+
+    /// The deprecated `ca-file` is a trusted CA that also demands client certificates.
+    fileprivate var clientTLS: TLSSettings {
+        TLSSettings(
+            certificateFile: certFile.nilIfEmpty, keyFile: keyFile.nilIfEmpty,
+            trustedCAFile: trustedCaFile.nilIfEmpty ?? caFile.nilIfEmpty,
+            requiresClientCertificate: clientCertAuth || !caFile.isEmpty)
+    }
+
+    fileprivate var peerTLS: TLSSettings {
+        TLSSettings(
+            certificateFile: peerCertFile.nilIfEmpty, keyFile: peerKeyFile.nilIfEmpty,
+            trustedCAFile: peerTrustedCaFile.nilIfEmpty ?? peerCaFile.nilIfEmpty,
+            requiresClientCertificate: peerClientCertAuth || !peerCaFile.isEmpty)
+    }
+}
+
+extension String {
+    fileprivate var nilIfEmpty: String? { isEmpty ? nil : self }
+}

@@ -1,0 +1,105 @@
+package import Cluster
+
+/// Everything a server is told at its start, checked and typed.
+package struct ServerConfiguration: Equatable, Sendable {
+    package var name: String
+    /// Never empty: without `--data-dir` it is `NAME.etcd`, relative to the working directory.
+    package var dataDirectory: String
+    package var isDataDirectoryDefault: Bool
+    /// Nil: inside the data directory.
+    package var walDirectory: String?
+    /// Entries between snapshots; at least 1.
+    package var snapshotEntryCount: UInt64
+    package var heartbeatInterval: Duration
+    /// As given; etcd's unit of it is the tick, see `electionTicks`.
+    package var electionTimeout: Duration
+    /// Election timeout in heartbeats, rounded down; at least 5.
+    package var electionTicks: Int
+    package var listenPeerURLs: [EndpointURL]
+    package var listenClientURLs: [EndpointURL]
+    /// Files to keep; 0 keeps all.
+    package var snapshotFilesMax: Int
+    /// Files to keep; 0 keeps all.
+    package var walFilesMax: Int
+    package var allowedOrigins: AllowedOrigins
+    /// Events kept for late watchers.
+    package var historyEventsCount: Int
+
+    package var advertisedPeerURLs: [EndpointURL]
+    package var advertisedClientURLs: [EndpointURL]
+    package var bootstrap: BootstrapSource
+    package var initialClusterState: ClusterState
+    package var initialClusterToken: String
+    package var discoveryFallback: DiscoveryFallback
+    /// Nil: none.
+    package var discoveryProxy: String?
+    package var refusesUnsafeReconfiguration: Bool
+    package var forcesNewCluster: Bool
+
+    package var proxy: ProxySettings
+    package var clientTLS: TLSSettings
+    package var peerTLS: TLSSettings
+
+    package var isDebugLogging: Bool
+    /// `--log-package-levels` as given, possibly empty; not checked, as etcd only warns.
+    package var logPackageLevels: String
+    package var enablesProfiling: Bool
+    package var enablesV3Preview: Bool
+
+    /// Names of the flags set on the command line or in the environment.
+    package var setFlags: Set<String>
+    /// Lines found while reading flags and environment, in order, to be logged first.
+    package var notes: [ConfigurationNote]
+}
+
+/// Where the first members come from.
+package enum BootstrapSource: Equatable, Sendable {
+    case cluster(InitialCluster)
+    /// The discovery URL, its token included.
+    case discovery(String)
+    /// The DNS domain.
+    case dns(String)
+}
+
+package enum ClusterState: String, Sendable {
+    case new
+    case existing
+}
+
+package enum DiscoveryFallback: String, Sendable {
+    case exit
+    case proxy
+}
+
+package enum ProxyMode: String, Sendable {
+    case off
+    case readOnly = "readonly"
+    case on
+}
+
+package struct ProxySettings: Equatable, Sendable {
+    package var mode: ProxyMode
+    /// For which a failed endpoint is left alone.
+    package var failureWait: Duration
+    package var refreshInterval: Duration
+    /// Nil: no limit.
+    package var dialTimeout: Duration?
+    /// Nil: no limit.
+    package var writeTimeout: Duration?
+    /// Nil: no limit.
+    package var readTimeout: Duration?
+}
+
+/// Certificate files of one port; nil where none was given.
+package struct TLSSettings: Equatable, Sendable {
+    package var certificateFile: String?
+    package var keyFile: String?
+    package var trustedCAFile: String?
+    package var requiresClientCertificate: Bool
+
+    /// Whether anything was asked for.
+    package var isUsed: Bool {
+        certificateFile != nil || keyFile != nil || trustedCAFile != nil
+            || requiresClientCertificate
+    }
+}

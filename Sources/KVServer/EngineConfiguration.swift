@@ -1,0 +1,49 @@
+package import Cluster
+package import RaftModel
+
+/// What an `Engine` needs to know that does not change while it runs. Durations in nanoseconds of
+/// the monotonic clock.
+package struct EngineConfiguration: Sendable {
+    package var member: MemberID
+    package var cluster: ClusterID
+    /// What this member publishes about itself.
+    package var attributes: MemberAttributes
+    /// Ticks of a heartbeat interval each until an election; the timeout is drawn from this to
+    /// twice this.
+    package var electionTicks: Int
+    package var heartbeatInterval: Duration
+    /// Seeds the election jitter; any number, best different on every member.
+    package var seed: UInt64
+    /// Clients that may wait at once; more are refused.
+    package var pendingMax = 65_536
+    /// Commands in the log that are not committed yet, in bytes; more wait before the log.
+    package var uncommittedBytesMax = 256 << 20
+    /// Events kept for watchers that come late.
+    package var historyEventsMax = 100_000
+
+    package init(
+        member: MemberID, cluster: ClusterID, attributes: MemberAttributes, electionTicks: Int,
+        heartbeatInterval: Duration, seed: UInt64
+    ) {
+        precondition(member != .none, "id 0 is nobody")
+        precondition(electionTicks > 1, "an election takes longer than a heartbeat")
+        self.member = member
+        self.cluster = cluster
+        self.attributes = attributes
+        self.electionTicks = electionTicks
+        self.heartbeatInterval = heartbeatInterval
+        self.seed = seed
+    }
+
+    /// How long a request waits for its answer: 5 s and two election timeouts, as etcd's.
+    package var requestTimeout: Duration {
+        .seconds(5) + heartbeatInterval * (2 * electionTicks)
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds; kvd's durations are far below the 292 years that fit.
+    var inNanoseconds: Int64 {
+        components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
+    }
+}

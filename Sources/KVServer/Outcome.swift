@@ -1,0 +1,53 @@
+package import KeyStore
+
+/// Where the log stood when a command was applied: the `X-Raft-Index` and `X-Raft-Term` headers.
+package struct AppliedAt: Equatable, Sendable {
+    package var raftIndex: UInt64
+    package var raftTerm: UInt64
+
+    package init(raftIndex: UInt64, raftTerm: UInt64) {
+        self.raftIndex = raftIndex
+        self.raftTerm = raftTerm
+    }
+}
+
+/// Why a request was given up without the store having answered it.
+///
+/// After `.timedOut` and `.stopped` the command may still be applied later: a client that cannot
+/// have it twice has to read before it writes again.
+package enum Refusal: Error, Equatable, Sendable, CustomStringConvertible {
+    case timedOut
+    /// The leader that the request had been handed to went away.
+    case timedOutLeaderLost
+    /// The server is stopping.
+    case stopped
+    /// As many requests as may wait are waiting already. Nothing was written.
+    case tooManyRequests(limit: Int)
+    /// The member was removed from its cluster.
+    case removed
+
+    /// The `cause` of the error 300 that clients see; the texts of etcd where it has one.
+    package var description: String {
+        switch self {
+        case .timedOut: "etcdserver: request timed out"
+        case .timedOutLeaderLost:
+            "etcdserver: request timed out, possibly due to previous leader failure"
+        case .stopped: "etcdserver: server stopped"
+        case .tooManyRequests(let limit):
+            "etcdserver: too many requests (\(limit) are waiting already); retry with a pause"
+        case .removed: "etcdserver: member was removed from the cluster"
+        }
+    }
+}
+
+/// What came of a request that had to wait.
+package enum Outcome {
+    /// The command was applied and changed the store.
+    case applied(Event, AppliedAt)
+    /// The command was applied and the store refused it.
+    case failed(StoreError)
+    /// The command was not applied, as far as this member knows.
+    case refused(Refusal)
+    /// A reader may now read the store as it is.
+    case readable
+}

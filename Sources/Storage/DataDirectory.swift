@@ -1,0 +1,130 @@
+public import StorageIO
+
+/// A member's data dir, made, checked and locked for as long as this value lives.
+///
+///     DATADIR/                0700
+///       member/               0700
+///         LOCK                flock'ed; holds the process id of who has it
+///         mark                `CommitMark`
+///         wal/                0700  <sequence>-<firstIndex>.wal, *.tmp
+///         snap/               0700
+///       proxy/                a proxy's, never with a member's
+///
+/// Source: `reference/disk-format.md` §1; LOCK and mark are ours.
+public struct DataDirectory<IO: FileStorage>: Sendable {
+    public let storage: IO
+    public let path: String
+    /// `member/wal`, or the dir that `--wal-dir` named.
+    public let walPath: String
+    private let lock: IO.File
+
+    public var memberPath: String { "\(path)/member" }
+    public var snapPath: String { "\(path)/member/snap" }
+    public var markPath: String { "\(path)/member/mark" }
+
+    /// Makes what is missing of the dir, makes it durable, checks that it can be written, and
+    /// locks it.
+    public static func open(
+        _ path: String, storage: IO, walPath: String? = nil
+    ) throws(DataDirectoryError) -> DataDirectory {
+        let walPath = walPath ?? "\(path)/member/wal"
+        switch try DataDirectoryKind.inspect(path, storage: storage) {
+        case .memberAndProxy: throw DataDirectoryError(.memberAndProxy, path: path)
+        case .proxy: throw DataDirectoryError(.isProxy, path: path)
+        case .tooOld: throw DataDirectoryError(.tooOld, path: path)
+        case .empty, .member: break
+        }
+        do throws(StorageError) {
+            for directory in [path, "\(path)/member", walPath, "\(path)/member/snap"] {
+                try create(directory, storage)
+            }
+            // LOCK first: a second process must not write a byte, not even a probe.
+            let lock = try storage.lock("\(path)/member/LOCK")
+            for directory in [path, "\(path)/member", walPath] {
+                try probe(directory, storage)
+                try storage.syncDirectory(directory)
+            }
+            return DataDirectory(storage: storage, path: path, walPath: walPath, lock: lock)
+        } catch {
+            guard error.isLocked else { throw DataDirectoryError(.storage(error), path: path) }
+            throw DataDirectoryError(.inUse(processID: error.lockHolder), path: path)
+        }
+    }
+
+    /// Whether a member lived here: the log's dir has any name in it but half-made segments.
+    public func hasWAL() throws(DataDirectoryError) -> Bool {
+        do throws(StorageError) {
+            return try storage.list(walPath).contains { !$0.hasTemporarySuffix }
+        } catch {
+            throw DataDirectoryError(.storage(error), path: path)
+        }
+    }
+
+    /// What `inspect` found that is neither ours nor etcd's: worth a warning each.
+    public func unknownNames() throws(DataDirectoryError) -> [String] {
+        do throws(StorageError) {
+            return try storage.list(path).filter { $0 != "member" && $0 != "proxy" }
+        } catch {
+            throw DataDirectoryError(.storage(error), path: path)
+        }
+    }
+
+    /// Creates a directory and those above it, and makes their names durable.
+    private static func create(_ path: String, _ storage: IO) throws(StorageError) {
+        switch try storage.kind(of: path) {
+        case .directory?: return
+        case .some: throw StorageError(.createDirectory, path, code: 20)  // ENOTDIR
+        case nil: break
+        }
+        let parent = parentPath(of: path)
+        if parent != path { try create(parent, storage) }
+        try storage.createDirectory(path)
+        try storage.syncDirectory(parent)
+    }
+
+    private static func parentPath(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: 0x2f) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// As etcd does it, so that a read-only file system is found at the start.
+    private static func probe(_ directory: String, _ storage: IO) throws(StorageError) {
+        let path = "\(directory)/.touch"
+        _ = try storage.open(path, for: .replacing)
+        try storage.remove(path)
+    }
+}
+
+/// Whose a data dir is, by the names in it.
+public enum DataDirectoryKind: Sendable {
+    /// Nothing there, or nothing of ours.
+    case empty
+    case member
+    case proxy
+    case memberAndProxy
+    case tooOld
+
+    /// Looks, and changes nothing.
+    public static func inspect(
+        _ path: String, storage: some FileStorage
+    ) throws(DataDirectoryError) -> DataDirectoryKind {
+        do throws(StorageError) {
+            switch try storage.kind(of: path) {
+            case nil: return .empty
+            case .directory?: break
+            case .some: throw DataDirectoryError(.notADirectory, path: path)
+            }
+            let names = try storage.list(path)
+            switch (names.contains("member"), names.contains("proxy")) {
+            case (true, true): return .memberAndProxy
+            case (true, false): return .member
+            case (false, true): return .proxy
+            case (false, false): break
+            }
+            let isOld = names.contains("snap") && names.contains("wal")
+            return try isOld && !storage.list("\(path)/wal").isEmpty ? .tooOld : .empty
+        } catch {
+            throw DataDirectoryError(.storage(error), path: path)
+        }
+    }
+}

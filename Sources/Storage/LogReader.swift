@@ -1,0 +1,206 @@
+import RaftModel
+public import StorageIO
+
+/// Reads a log from the segment that a snapshot needs to its end, and verifies all of it.
+///
+/// Where reading stops short of a clean end, this is how it is judged (architecture §4):
+///
+///     stop is                                      and                            verdict
+///     in a segment with others behind it           zeros to its end               clean
+///                                                  anything else                  damage
+///     in the last one, only zeros from there on                                   clean
+///     in the last one, in the part under markers   a later marker says durable    damage
+///                                                  none does                      torn: cut
+///     in the last one, in etcd's plain frames      intact records follow          damage
+///                                                  the file ends in the record    torn: cut
+///                                                  3.x frames and a zero sector   torn: cut
+///                                                  else                           damage
+///     at the very start of a segment                                              damage
+public struct LogReader<IO: FileStorage> {
+    /// Where appending goes on, and what must be cleared away first.
+    struct Tail {
+        var position: LogPosition
+        var sizeBytes: Int
+        /// Behind the last byte of what was cut off; `position.endBytes` if nothing was.
+        var junkEndBytes: Int
+    }
+
+    private let storage: IO
+    private let directory: String
+    private var replay: LogReplay
+    private var report = RecoveryReport()
+
+    /// Reads the log in `directory`, and writes nothing.
+    ///
+    /// `snapshot`: what the caller has the state of; `.none`: nothing. `expected`: whose log it
+    /// must be; nil: anybody's.
+    public static func read(
+        _ directory: String, storage: IO, from snapshot: WALSnapshotRecord = .none,
+        expecting expected: WALMetadata? = nil
+    ) throws(WALError) -> RecoveredLog {
+        try readWithTail(directory, storage: storage, from: snapshot, expecting: expected).log
+    }
+
+    static func readWithTail(
+        _ directory: String, storage: IO, from snapshot: WALSnapshotRecord,
+        expecting expected: WALMetadata?
+    ) throws(WALError) -> (log: RecoveredLog, tail: Tail) {
+        var reader = LogReader(
+            storage: storage, directory: directory, replay: LogReplay(from: snapshot))
+        let segments = try reader.segmentsToRead()
+        var tail: Tail?
+        for (i, segment) in segments.enumerated() {
+            tail = try reader.readSegment(
+                segment, rolling: tail?.position.rolling, isLast: i == segments.count - 1)
+        }
+        guard let tail else { throw WALError(.noLog, file: directory) }
+        return (try reader.finish(expecting: expected), tail)
+    }
+
+    /// The names of a log's segments, in their order; what else lies there comes second.
+    static func segments(
+        in directory: String, storage: IO
+    ) throws(StorageError) -> (segments: [WALSegmentName], others: [String]) {
+        var segments: [WALSegmentName] = []
+        var others: [String] = []
+        for name in try storage.list(directory) {
+            if let segment = WALSegmentName(name) { segments.append(segment) } else {
+                others.append(name)
+            }
+        }
+        // The listing is sorted, and names of equal length sort by sequence.
+        return (segments, others)
+    }
+
+    private mutating func segmentsToRead() throws(WALError) -> ArraySlice<WALSegmentName> {
+        let storage = storage
+        let directory = directory
+        let (all, others) = try WAL<IO>.rethrowing(directory) { () throws(StorageError) in
+            try Self.segments(in: directory, storage: storage)
+        }
+        report.ignoredNames = others
+        guard !all.isEmpty else { throw WALError(.noLog, file: directory) }
+        // The last one that begins at or before the snapshot has all that comes after it.
+        let index = replay.snapshot.index
+        guard let first = all.lastIndex(where: { $0.firstIndex <= index }) else {
+            let sequence = all[0].sequence
+            throw WALError(
+                .missingSegment(sequence: sequence == 0 ? 0 : sequence - 1), file: directory)
+        }
+        for (a, b) in zip(all[first...], all[first...].dropFirst())
+        where b.sequence != a.sequence + 1 {
+            throw WALError(.missingSegment(sequence: a.sequence + 1), file: directory)
+        }
+        return all[first...]
+    }
+
+    private mutating func readSegment(
+        _ name: WALSegmentName, rolling: CRC32C?, isLast: Bool
+    ) throws(WALError) -> Tail {
+        let path = "\(directory)/\(name)"
+        let (scanner, verdict) = try WAL<IO>.rethrowing(path) { () throws(StorageError) in
+            let window = try SegmentWindow(try storage.open(path, for: .reading))
+            var scanner = SegmentScanner(window, sequence: name.sequence, rolling: rolling)
+            let stop = try scanner.run(&replay)
+            return (scanner, try Verdict(on: stop, of: scanner, isLast: isLast))
+        }
+        var junkEnd = scanner.offset
+        switch verdict {
+        case .clean: break
+        case .torn(let reason, let dataEnd):
+            junkEnd = dataEnd
+            report.cut = RecoveryReport.Cut(
+                file: path, offsetBytes: scanner.offset, bytes: dataEnd - scanner.offset,
+                reason: reason)
+        case .wrong(let code, let offset, let recordNumber):
+            throw WALError(
+                code, file: path, offsetBytes: offset, recordNumber: recordNumber,
+                goodIndices: replay.indices)
+        }
+        report.segmentCount += 1
+        report.recordCount += scanner.recordCount
+        report.bytes += scanner.offset
+        report.endsWithMarker = scanner.endsWithMarker && junkEnd == scanner.offset
+        report.writer = scanner.hasMarkers ? .kvd : scanner.hasPadding ? .etcd3 : .etcd2
+        return Tail(
+            position: LogPosition(
+                segment: name, endBytes: scanner.offset, rolling: scanner.rolling),
+            sizeBytes: scanner.window.sizeBytes, junkEndBytes: junkEnd)
+    }
+
+    private mutating func finish(
+        expecting expected: WALMetadata?
+    ) throws(WALError) -> RecoveredLog {
+        if let code = replay.finish() { throw WALError(code, file: directory) }
+        guard let metadata = replay.metadata else {
+            throw WALError(.noMetadata, file: directory)
+        }
+        if let expected, expected != metadata {
+            throw WALError(.wrongIDs(expected: expected, found: metadata), file: directory)
+        }
+        let snapshot = replay.snapshot
+        let lastIndex = snapshot.index + UInt64(replay.entries.count)
+        var hardState = replay.hardState
+        // etcd 2.0 wrote the state first; and a commit that is only known is not synced.
+        if hardState.commit > lastIndex {
+            report.commitPastEnd = hardState.commit
+            hardState.commit = lastIndex
+        }
+        hardState.commit = max(hardState.commit, snapshot.index)
+        return RecoveredLog(
+            metadata: metadata, hardState: hardState, entries: replay.entries,
+            snapshots: replay.snapshots, lastIndex: lastIndex,
+            lastTerm: replay.entries.last?.term ?? snapshot.term, report: report)
+    }
+}
+
+/// What a scanner's stop means.
+private enum Verdict {
+    case clean
+    case torn(BadRecord, dataEnd: Int)
+    case wrong(WALError.Code, offset: Int, recordNumber: Int)
+
+    init(
+        on stop: SegmentScanner.Stop, of scanner: SegmentScanner, isLast: Bool
+    ) throws(StorageError) {
+        let here = (scanner.offset, scanner.recordCount + 1)
+        let reason: BadRecord
+        switch stop {
+        case .end where scanner.offset == 0:
+            self = .wrong(.emptySegment, offset: 0, recordNumber: 0)
+            return
+        case .end:
+            self = .clean
+            return
+        case .refused(let code):
+            self = .wrong(code, offset: here.0, recordNumber: here.1)
+            return
+        case .bad(let bad): reason = bad
+        }
+        let tail = try scanner.window.examineTail(at: scanner.offset, sequence: scanner.sequence)
+        if tail.dataEnd == 0 {
+            self = .wrong(.emptySegment, offset: 0, recordNumber: 0)
+        } else if tail.dataEnd == scanner.offset, reason == .zeros {
+            self = .clean
+        } else if isLast, try Self.isTorn(reason, tail, scanner) {
+            self = .torn(reason, dataEnd: tail.dataEnd)
+        } else if case .batch = reason, let first = try scanner.firstBadRecordOfBatch() {
+            self = .wrong(
+                .corrupt(first.reason), offset: first.offset, recordNumber: first.recordNumber)
+        } else {
+            self = .wrong(.corrupt(reason), offset: here.0, recordNumber: here.1)
+        }
+    }
+
+    private static func isTorn(
+        _ reason: BadRecord, _ tail: SegmentTail, _ scanner: SegmentScanner
+    ) throws(StorageError) -> Bool {
+        // A segment gets its name only when its head is durable.
+        guard scanner.offset > 0 else { return false }
+        if scanner.hasMarkers || tail.hasMarker { return tail.durable <= scanner.offset }
+        guard try !scanner.intactRecordsFollow() else { return false }
+        if case .cutShort = reason { return true }
+        guard scanner.hasPadding else { return false }
+        return reason == .zeros ? true : try scanner.hasZeroSector()
+    }
+}

@@ -1,0 +1,148 @@
+import ProtoWire
+import RaftModel
+
+/// Turns the records of a log, in their order, into the state they add up to. Pure.
+///
+/// An entry takes its index's place and everything after it goes: what a later leader wrote
+/// stands. Entries up to the snapshot's index are checked and passed over.
+struct LogReplay {
+    let snapshot: WALSnapshotRecord
+    private(set) var metadata: WALMetadata?
+    private(set) var hardState = HardState.empty
+    private(set) var entries: [Entry] = []
+    private(set) var snapshots: [WALSnapshotRecord] = []
+    /// Of the last entry read, kept or passed over; nil: none yet.
+    private(set) var last: (index: UInt64, term: UInt64)?
+    private(set) var firstIndex: UInt64?
+    /// The term that the log has at the snapshot's index, if it has said so.
+    private(set) var snapshotTerm: UInt64?
+    private var metadataBytes: [UInt8] = []
+
+    init(from snapshot: WALSnapshotRecord) {
+        self.snapshot = snapshot
+        if snapshot.index == 0 { snapshotTerm = 0 }
+    }
+
+    /// First and last index of the entries read so far.
+    var indices: ClosedRange<UInt64>? {
+        guard let firstIndex, let last, firstIndex <= last.index else { return nil }
+        return firstIndex...last.index
+    }
+
+    /// Takes one record whose bytes are known to be what was written. Nil: all is well.
+    mutating func take(_ frame: WALFrame) -> WALError.Code? {
+        do throws(WireError) {
+            switch frame.type {
+            case .crc: return nil
+            case .metadata: return try takeMetadata(frame.data)
+            case .entry: return try takeEntry(frame.data)
+            case .state:
+                hardState = try HardState.decode(frame.data)
+                return nil
+            case .snapshot: return try takeSnapshot(frame.data)
+            }
+        } catch {
+            return .corrupt(.message)
+        }
+    }
+
+    private mutating func takeMetadata(
+        _ data: UnsafeRawBufferPointer
+    ) throws(WireError) -> WALError.Code? {
+        let found = try WALMetadata.decode(data)
+        guard let metadata else {
+            self.metadata = found
+            metadataBytes = Array(data)
+            return nil
+        }
+        guard metadataBytes.elementsEqual(data) else {
+            return .conflictingMetadata(first: metadata, second: found)
+        }
+        return nil
+    }
+
+    private mutating func takeSnapshot(
+        _ data: UnsafeRawBufferPointer
+    ) throws(WireError) -> WALError.Code? {
+        let record = try WALSnapshotRecord.decode(data)
+        snapshots.append(record)
+        install(record)
+        guard record.index == snapshot.index else { return nil }
+        snapshotTerm = record.term
+        guard record.term == snapshot.term else { return mismatch(record.term) }
+        return nil
+    }
+
+    /// A snapshot of our own log changes nothing in it. One taken over from a leader, ahead of
+    /// our log or at odds with it, stands for everything up to its index, and what our log had
+    /// behind that is void: raft dropped it, and its terms would be a lie about this member.
+    private mutating func install(_ record: WALSnapshotRecord) {
+        guard record.index > 0, let last else {
+            if record.index > 0 { self.last = (record.index, record.term) }
+            return
+        }
+        if record.index > last.index {
+            self.last = (record.index, record.term)
+        } else if let known = term(at: record.index), known != record.term {
+            entries.removeLast(entries.count - Int(record.index - snapshot.index))
+            self.last = (record.index, record.term)
+        }
+    }
+
+    /// The term of an entry at or behind the snapshot's index, if the log has said it.
+    private func term(at index: UInt64) -> UInt64? {
+        guard index >= snapshot.index else { return nil }
+        if index == snapshot.index { return index == 0 ? nil : snapshotTerm }
+        let position = Int(clamping: index - snapshot.index - 1)
+        return position < entries.count ? entries[position].term : nil
+    }
+
+    private func mismatch(_ term: UInt64) -> WALError.Code {
+        .snapshotMismatch(
+            index: snapshot.index, expectedTerm: snapshot.term, foundTerm: term)
+    }
+
+    private mutating func takeEntry(
+        _ data: UnsafeRawBufferPointer
+    ) throws(WireError) -> WALError.Code? {
+        let entry = try Entry.decode(data)
+        let expected = max(last?.index ?? 0, snapshot.index) + 1
+        guard entry.index > 0, entry.index <= expected else {
+            return .indexGap(expected: expected, found: entry.index)
+        }
+        if let last, entry.index == last.index + 1, entry.term < last.term {
+            return .termWentBack(from: last.term, to: entry.term)
+        }
+        firstIndex = min(firstIndex ?? entry.index, entry.index)
+        last = (entry.index, entry.term)
+        if entry.index == snapshot.index { snapshotTerm = entry.term }
+        guard entry.index > snapshot.index else {
+            // What the log now says of the snapshot's index and before replaces what followed.
+            entries.removeAll()
+            return nil
+        }
+        let position = Int(clamping: entry.index - snapshot.index - 1)
+        guard position <= entries.count else {
+            return .indexGap(
+                expected: snapshot.index + UInt64(entries.count) + 1, found: entry.index)
+        }
+        entries.removeLast(entries.count - position)
+        entries.append(entry)
+        return nil
+    }
+
+    /// The whole log has been read: does it go with the snapshot?
+    func finish() -> WALError.Code? {
+        guard metadata != nil else { return .noMetadata }
+        guard let snapshotTerm else {
+            return .snapshotNotInLog(index: snapshot.index, lastIndex: last?.index ?? 0)
+        }
+        guard snapshotTerm == snapshot.term else { return mismatch(snapshotTerm) }
+        // A snapshot taken over from a leader, without which there is a hole before its index.
+        let lastKept = snapshot.index + UInt64(entries.count)
+        if let last, last.index > lastKept {
+            return .missingSnapshot(index: last.index, lastIndex: lastKept)
+        }
+        return nil
+    }
+}

@@ -1,0 +1,186 @@
+import StorageIO
+
+/// Reads one segment frame by frame, checks every byte, and feeds a `LogReplay`.
+///
+/// Stops at the first thing that is not right and says where and why; whether that is the end of
+/// the log, a torn write or damage is `LogReader`'s to judge.
+struct SegmentScanner {
+    enum Stop: Equatable {
+        /// The file ends where a frame would begin.
+        case end
+        case bad(BadRecord)
+        /// The bytes are right and what they say is not.
+        case refused(WALError.Code)
+    }
+
+    let window: SegmentWindow
+    let sequence: UInt64
+    /// The next frame's place; after a stop, that of the frame that is bad.
+    private(set) var offset = 0
+    private(set) var recordCount = 0
+    private(set) var rolling: CRC32C
+    private(set) var hasMarkers = false
+    private(set) var hasPadding = false
+    private(set) var endsWithMarker = false
+    /// Whether the crc so far is known; else the first record's is taken.
+    private var knowsCRC: Bool
+    /// End of the batch that a marker has vouched for.
+    private var batchEnd = 0
+    private var isCovered = false
+
+    init(_ window: SegmentWindow, sequence: UInt64, rolling: CRC32C?) {
+        self.window = window
+        self.sequence = sequence
+        self.rolling = rolling ?? CRC32C()
+        knowsCRC = rolling != nil
+    }
+
+    mutating func run(_ replay: inout LogReplay) throws(StorageError) -> Stop {
+        while offset < window.sizeBytes {
+            let frame: WALFrame
+            switch try readFrame() {
+            case .frame(let found): frame = found
+            case .zero: return .bad(.zeros)
+            case .bad(let reason): return .bad(reason)
+            case .short(let size):
+                let end = offset + (size ?? WALFormat.lengthBytes)
+                return .bad(.cutShort(missingBytes: end - window.sizeBytes))
+            }
+            if let stop = try check(frame) { return stop }
+            if let code = replay.take(frame) { return .refused(code) }
+            recordCount += 1
+            offset += frame.sizeBytes
+            hasPadding = hasPadding || frame.isPadded
+        }
+        return .end
+    }
+
+    private func readFrame() throws(StorageError) -> WALFrame.Outcome {
+        let outcome = WALFrame.read(
+            try window.bytes(at: offset, wanted: WALFormat.lengthBytes))
+        guard case .short(let size?) = outcome, size <= window.sizeBytes - offset else {
+            return outcome
+        }
+        return WALFrame.read(try window.bytes(at: offset, wanted: size))
+    }
+
+    private mutating func check(_ frame: WALFrame) throws(StorageError) -> Stop? {
+        guard offset > 0 || frame.type == .crc else { return .bad(.head) }
+        let isInBatch = offset < batchEnd
+        guard !isInBatch || offset + frame.sizeBytes <= batchEnd else { return .bad(.shape) }
+        endsWithMarker = false
+        if frame.type == .crc {
+            guard !knowsCRC || frame.crc == rolling.value else {
+                return .bad(.crc(expected: rolling.value, found: frame.crc))
+            }
+            rolling = CRC32C(frame.crc)
+            knowsCRC = true
+            guard frame.data.isEmpty else { return try checkMarker(frame, isInBatch) }
+            return isCovered ? .bad(.outsideBatch) : nil
+        }
+        guard isInBatch || !isCovered else { return .bad(.outsideBatch) }
+        rolling.update(frame.data)
+        guard frame.crc == rolling.value else {
+            return .bad(.crc(expected: rolling.value, found: frame.crc))
+        }
+        return nil
+    }
+
+    private mutating func checkMarker(
+        _ frame: WALFrame, _ isInBatch: Bool
+    ) throws(StorageError) -> Stop? {
+        guard let marker = WALMarker.decode(frame.data), !isInBatch,
+            marker.sequence == sequence, marker.offset == UInt64(offset)
+        else { return .bad(.marker) }
+        let rest = window.sizeBytes - offset - frame.sizeBytes
+        guard marker.bytes <= UInt64(rest) else {
+            return .bad(.cutShort(missingBytes: Int(clamping: marker.bytes) - rest))
+        }
+        let end = offset + frame.sizeBytes + Int(marker.bytes)
+        let dataStart = frame.sizeBytes - WALMarker.sizeBytes
+        // Asking for the whole batch may move the window: `frame` is not used after this.
+        let isEmpty = marker.bytes == 0
+        let batch = try window.bytes(at: offset, wanted: end - offset)
+        var crc = CRC32C()
+        crc.update(UnsafeRawBufferPointer(rebasing: batch[..<dataStart]))
+        crc.update(
+            UnsafeRawBufferPointer(
+                rebasing: batch[(dataStart + WALMarker.sizeBytes)..<(end - offset)]))
+        guard crc.value == marker.batchCRC else {
+            return .bad(.batch(expectedCRC: marker.batchCRC, foundCRC: crc.value))
+        }
+        batchEnd = end
+        isCovered = isCovered || offset == 0
+        hasMarkers = true
+        endsWithMarker = isEmpty
+        return nil
+    }
+
+    /// Whether two intact records that follow one another lie anywhere behind the stop: then
+    /// the log did not end there. For logs without markers.
+    func intactRecordsFollow() throws(StorageError) -> Bool {
+        let rest = try window.bytes(at: offset, wanted: window.sizeBytes - offset)
+        var start = 1
+        while start + WALFormat.lengthBytes + 4 < rest.count {
+            defer { start += 1 }
+            guard rest[start + WALFormat.lengthBytes] == 0x08 else { continue }
+            let here = UnsafeRawBufferPointer(rebasing: rest[start...])
+            guard case .frame(let first) = WALFrame.read(here) else { continue }
+            let behind = UnsafeRawBufferPointer(rebasing: here[first.sizeBytes...])
+            guard case .frame(let second) = WALFrame.read(behind), second.type != .crc,
+                !second.data.isEmpty
+            else { continue }
+            var crc = CRC32C(first.crc)
+            crc.update(second.data)
+            if crc.value == second.crc { return true }
+        }
+        return false
+    }
+
+    /// Whether a whole sector of the bad record is zeros: what etcd 3.x takes for a torn write.
+    func hasZeroSector() throws(StorageError) -> Bool {
+        let bytes = try window.bytes(at: offset, wanted: WALFormat.lengthBytes)
+        guard bytes.count >= WALFormat.lengthBytes else { return true }
+        let word = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
+        let size = Int(clamping: word & (1 << 56 - 1)) + WALFormat.lengthBytes
+        let record = try window.bytes(at: offset, wanted: min(size, window.sizeBytes - offset))
+        let end = min(size, record.count)
+        var start = 0
+        while start < end {
+            let sectorEnd = min(end, (offset + start) / 512 * 512 + 512 - offset)
+            if record[start..<sectorEnd].allSatisfy({ $0 == 0 }) { return true }
+            start = sectorEnd
+        }
+        return false
+    }
+
+    /// Where, inside a batch that does not match its marker, the first bad record is; nil if
+    /// every record is intact by itself.
+    func firstBadRecordOfBatch() throws(StorageError) -> (
+        offset: Int, recordNumber: Int, reason: BadRecord
+    )? {
+        var walk = self
+        guard case .frame(let frame) = try walk.readFrame(),
+            let marker = WALMarker.decode(frame.data)
+        else { return nil }
+        let end = offset + frame.sizeBytes + Int(clamping: marker.bytes)
+        walk.offset += frame.sizeBytes
+        walk.recordCount += 1
+        walk.isCovered = false
+        while walk.offset < end {
+            let place = (walk.offset, walk.recordCount + 1)
+            switch try walk.readFrame() {
+            case .frame(let frame):
+                if case .bad(let reason)? = try walk.check(frame) {
+                    return (place.0, place.1, reason)
+                }
+                walk.offset += frame.sizeBytes
+                walk.recordCount += 1
+            case .bad(let reason): return (place.0, place.1, reason)
+            case .zero: return (place.0, place.1, .zeros)
+            case .short: return (place.0, place.1, .shape)
+            }
+        }
+        return nil
+    }
+}

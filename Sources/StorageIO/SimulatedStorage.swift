@@ -1,0 +1,176 @@
+import Glibc
+import Synchronization
+
+/// A disk in memory that lies as far as POSIX permits, and fails on demand.
+///
+/// What it does to its user (the contract of `FileStorage`, taken at its word):
+/// - `crash()`: power loss. Of each file's unsynced 512-byte sectors, of its unsynced growth and
+///   of each directory's unsynced names, any subset is kept, by coins.
+/// - `killProcess()`: `kill -9`. Nothing written is lost; open files and locks are gone.
+/// - `inject(_:)`: an errno, or power failing, at the n-th call of a kind.
+/// - `capacityBytes`: `ENOSPC` once all files together would be bigger.
+/// - `flipBit`: rot.
+///
+/// Deterministic: the seed and the calls decide everything. Any thread may call it.
+public final class SimulatedStorage: FileStorage {
+    let disk: Mutex<SimulatedDisk>
+
+    public init(seed: UInt64) {
+        disk = Mutex(SimulatedDisk(seed: seed))
+    }
+
+    // MARK: The world's side
+
+    /// Power fails and comes back: unsynced bytes and names survive by coins.
+    public func crash() { disk.withLock { $0.crash() } }
+
+    /// The process dies and the machine goes on.
+    public func killProcess() { disk.withLock { $0.killProcess() } }
+
+    public func inject(_ fault: StorageFault) { disk.withLock { $0.faults.append((fault, 0)) } }
+
+    public func removeFaults() { disk.withLock { $0.faults = [] } }
+
+    /// Calls made so far, failed ones included.
+    public var callCount: Int { disk.withLock { $0.callCount } }
+
+    /// The calls made since this was set, or nil: not kept.
+    public var trace: [StorageCall]? {
+        get { disk.withLock { $0.trace } }
+        set { disk.withLock { $0.trace = newValue } }
+    }
+
+    /// The bytes that all files together may have; nil: no bound.
+    public var capacityBytes: Int? {
+        get { disk.withLock { $0.capacityBytes } }
+        set { disk.withLock { $0.capacityBytes = newValue } }
+    }
+
+    /// Turns over one bit of a file, on the disk and in the cache. Not a call.
+    public func flipBit(_ bit: Int, ofByte offset: Int, in path: String) {
+        precondition((0..<8).contains(bit))
+        var bytes = contents(of: path)
+        bytes[offset] ^= 1 << UInt8(bit)
+        replaceContents(of: path, with: bytes)
+    }
+
+    /// A file's bytes as a reader would see them now. Not a call.
+    public func contents(of path: String) -> [UInt8] {
+        disk.withLock { disk in
+            guard let id = disk.find(path) else { preconditionFailure("no file \(path)") }
+            disk.foldMapping(id)
+            return disk.nodes[id].cached
+        }
+    }
+
+    /// Gives a file these bytes, durable, and creates it (and its name, durably) if need be. Not
+    /// a call.
+    public func replaceContents(of path: String, with bytes: [UInt8]) {
+        disk.withLock { disk in
+            let id = disk.find(path) ?? disk.createDurably(path)
+            disk.nodes[id].cached = bytes
+            disk.nodes[id].durable = bytes
+            disk.nodes[id].dirty = []
+        }
+    }
+
+    // MARK: FileStorage
+
+    public func open(_ path: String, for use: StorageUse) throws(StorageError) -> SimulatedFile {
+        try perform(.open, path) { disk throws(StorageError) in
+            let id = try disk.open(path, for: use)
+            return SimulatedFile(storage: self, path: path, id: id, epoch: disk.epoch)
+        }
+    }
+
+    public func kind(of path: String) throws(StorageError) -> StorageKind? {
+        try perform(.inspect, path) { disk throws(StorageError) in
+            disk.find(path).map { disk.nodes[$0].isDirectory ? .directory : .file }
+        }
+    }
+
+    public func list(_ directory: String) throws(StorageError) -> [String] {
+        try perform(.list, directory) { disk throws(StorageError) in
+            let id = try disk.directory(directory, .list)
+            return disk.nodes[id].names.keys.sorted {
+                $0.utf8.lexicographicallyPrecedes($1.utf8)
+            }
+        }
+    }
+
+    public func createDirectory(_ path: String) throws(StorageError) {
+        try perform(.createDirectory, path) { disk throws(StorageError) in
+            let (parent, name) = try disk.parent(of: path, .createDirectory)
+            guard disk.nodes[parent].names[name] == nil else {
+                throw StorageError(.createDirectory, path, code: EEXIST)
+            }
+            disk.link(name, to: disk.newNode(isDirectory: true), in: parent)
+        }
+    }
+
+    public func rename(_ source: String, to target: String) throws(StorageError) {
+        try perform(.rename, source) { disk throws(StorageError) in
+            try disk.rename(source, to: target)
+        }
+    }
+
+    public func remove(_ path: String) throws(StorageError) {
+        try perform(.remove, path) { disk throws(StorageError) in
+            let (parent, name) = try disk.parent(of: path, .remove)
+            guard let id = disk.nodes[parent].names[name] else {
+                throw StorageError(.remove, path, code: ENOENT)
+            }
+            guard !disk.nodes[id].isDirectory else {
+                throw StorageError(.remove, path, code: EISDIR)
+            }
+            disk.nodes[parent].names[name] = nil
+            disk.nodes[parent].pendingNames.append(.remove(name))
+        }
+    }
+
+    public func syncDirectory(_ directory: String) throws(StorageError) {
+        try perform(.syncDirectory, directory) { disk throws(StorageError) in
+            let id = try disk.directory(directory, .syncDirectory)
+            disk.nodes[id].durableNames = disk.nodes[id].names
+            disk.nodes[id].pendingNames = []
+        }
+    }
+
+    public func lock(_ path: String) throws(StorageError) -> SimulatedFile {
+        let file = try open(path, for: .creatingIfMissing)
+        do throws(StorageError) {
+            try file.lockExclusively()
+        } catch where error.isLocked {
+            var error = error
+            error.lockHolder = Self.processID
+            throw error
+        }
+        try file.write(Array("\(Self.processID)\n".utf8), at: 0)
+        return file
+    }
+
+    /// The process that all users of a simulated disk live in.
+    public static let processID: Int32 = 4242
+
+    public func bootID() throws(StorageError) -> BootID {
+        try perform(.bootID, "/proc/sys/kernel/random/boot_id") { disk throws(StorageError) in
+            disk.bootID
+        }
+    }
+
+    /// Counts and traces a call, lets a fault have it, and carries it out.
+    func perform<Result: Sendable>(
+        _ operation: StorageOperation, _ path: String,
+        _ effect: (inout SimulatedDisk) throws(StorageError) -> Result
+    ) throws(StorageError) -> Result {
+        let call = StorageCall(operation: operation, path: path, offset: 0, count: 0)
+        return try disk.withLock { disk throws(StorageError) in
+            guard let (error, isPowerFailure) = disk.admit(call) else {
+                return try effect(&disk)
+            }
+            // Power failed inside the call: before what it does, or after.
+            if isPowerFailure, disk.random.coin() { _ = try effect(&disk) }
+            throw error
+        }
+    }
+}

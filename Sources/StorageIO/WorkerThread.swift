@@ -1,0 +1,45 @@
+import CSystem
+import Glibc
+
+/// A thread of its own, for work that blocks: writing and syncing files.
+package final class WorkerThread: Sendable {
+    private let id: pthread_t
+
+    private final class Body: Sendable {
+        let name: String
+        let run: @Sendable () -> Void
+
+        init(name: String, run: @escaping @Sendable () -> Void) {
+            self.name = name
+            self.run = run
+        }
+    }
+
+    /// Starts it. `name`, of at most 15 bytes, is what top and gdb show. `join` or `detach` must
+    /// be called, once.
+    package init(named name: String, _ run: @escaping @Sendable () -> Void) {
+        let body = Unmanaged.passRetained(Body(name: name, run: run))
+        var id = pthread_t()
+        let code = pthread_create(&id, nil, { raw in
+            // Created by passRetained above, taken back exactly once.
+            guard let raw else { return nil }
+            let body = Unmanaged<Body>.fromOpaque(raw).takeRetainedValue()
+            kvd_name_thread(body.name)
+            body.run()
+            return nil
+        }, body.toOpaque())
+        // Out of threads or memory at the start: there is no log without this one.
+        precondition(code == 0, "cannot start thread \(name): errno \(code)")
+        self.id = id
+    }
+
+    package func join() {
+        let code = pthread_join(id, nil)
+        precondition(code == 0, "thread joined twice, or by itself")
+    }
+
+    package func detach() {
+        let code = pthread_detach(id)
+        precondition(code == 0, "thread detached twice")
+    }
+}

@@ -1,0 +1,147 @@
+import Foundation
+
+/// A running `kvd` (or any server with its flags), killed with its owner.
+package final class KvdProcess {
+    package let arguments: [String]
+    package let clientPort: Int
+    package let logPath: String
+    private let process = Process()
+
+    /// Starts it and returns at once.
+    package init(
+        executable: URL = ProcessSupport.executable("kvd"), arguments: [String], clientPort: Int,
+        logPath: String, environment: [String: String] = [:]
+    ) throws {
+        self.arguments = arguments
+        self.clientPort = clientPort
+        self.logPath = logPath
+        FileManager.default.createFile(atPath: logPath, contents: nil)
+        guard let log = FileHandle(forWritingAtPath: logPath) else {
+            throw LoopbackHTTP.Failed(description: "cannot write \(logPath)")
+        }
+        process.executableURL = executable
+        process.arguments = arguments
+        process.standardOutput = log
+        process.standardError = log
+        process.standardInput = FileHandle.nullDevice
+        process.environment = ProcessInfo.processInfo.environment
+            .filter { !$0.key.hasPrefix("ETCD_") && !$0.key.hasPrefix("KVD_") }
+            .merging(environment) { $1 }
+        try process.run()
+    }
+
+    deinit {
+        kill(SIGKILL)
+        wait()
+    }
+
+    package var isRunning: Bool { process.isRunning }
+    package var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
+
+    package func kill(_ signal: Int32) {
+        if process.isRunning { Foundation.kill(process.processIdentifier, signal) }
+    }
+
+    /// Waits for its end; the exit code, or minus the signal that ended it.
+    @discardableResult
+    package func wait() -> Int32 {
+        process.waitUntilExit()
+        let status = process.terminationStatus
+        return process.terminationReason == .uncaughtSignal ? -status : status
+    }
+
+    /// Waits until it answers a write, which takes a leader.
+    package func waitReady(within timeout: Duration = .seconds(30)) throws {
+        try waitUntil("\(arguments.joined(separator: " ")) ready; its log:\n\(log)", within: timeout) {
+            guard isRunning else {
+                throw LoopbackHTTP.Failed(description: "kvd has ended; its log:\n\(log)")
+            }
+            guard let client = try? LoopbackHTTP(port: clientPort, timeout: .seconds(10)),
+                let answer = try? client.request("PUT", "/v2/keys/_ready", form: "value=1")
+            else { return false }
+            return answer.status == 200 || answer.status == 201
+        }
+    }
+}
+
+/// The members of one cluster on this machine, each startable by its number.
+package final class KvdCluster {
+    package let folder: TemporaryFolder
+    package let clientPorts: [Int]
+    package let peerPorts: [Int]
+    package private(set) var members: [KvdProcess?]
+    private let extra: [String]
+    private let executable: URL
+
+    /// Nothing runs yet. Timeouts are short, so that elections take a fifth of a second.
+    package init(
+        size: Int, extra: [String] = ["--heartbeat-interval", "20", "--election-timeout", "200"],
+        executable: URL = ProcessSupport.executable("kvd")
+    ) throws {
+        folder = try TemporaryFolder()
+        let ports = try FreePorts.take(2 * size)
+        clientPorts = Array(ports[..<size])
+        peerPorts = Array(ports[size...])
+        members = Array(repeating: nil, count: size)
+        self.extra = extra
+        self.executable = executable
+    }
+
+    package func start(_ n: Int) throws {
+        let names = peerPorts.indices.map { "m\($0 + 1)=http://127.0.0.1:\(peerPorts[$0])" }
+        let client = "http://127.0.0.1:\(clientPorts[n])"
+        let peer = "http://127.0.0.1:\(peerPorts[n])"
+        members[n] = try KvdProcess(
+            executable: executable,
+            arguments: [
+                "--name", "m\(n + 1)", "--data-dir", folder.path("m\(n + 1).etcd"),
+                "--listen-client-urls", client, "--advertise-client-urls", client,
+                "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
+                "--initial-cluster", names.joined(separator: ","),
+            ] + extra,
+            clientPort: clientPorts[n], logPath: folder.path("m\(n + 1).log"))
+    }
+
+    package func startAll() throws {
+        for n in members.indices { try start(n) }
+    }
+
+    package func waitReady(within timeout: Duration = .seconds(30)) throws {
+        for member in members { try member?.waitReady(within: timeout) }
+    }
+
+    package func client(_ n: Int) throws -> LoopbackHTTP { try LoopbackHTTP(port: clientPorts[n]) }
+
+    /// kill -9, and waits for its end.
+    package func killNine(_ n: Int) {
+        members[n]?.kill(SIGKILL)
+        members[n]?.wait()
+        members[n] = nil
+    }
+}
+
+/// Ports that nothing listens on.
+package enum FreePorts {
+    /// Asks the system for `count` different ports, and lets go of them.
+    package static func take(_ count: Int) throws -> [Int] {
+        var sockets: [Int32] = []
+        defer { sockets.forEach { close($0) } }
+        var ports: [Int] = []
+        while ports.count < count {
+            let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            sockets.append(socket)
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = inet_addr("127.0.0.1")
+            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+            let bound = withUnsafeMutablePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(socket, $0, size) == 0 && getsockname(socket, $0, &size) == 0
+                }
+            }
+            guard bound else { throw LoopbackHTTP.Failed(description: "no free port") }
+            ports.append(Int(UInt16(bigEndian: address.sin_port)))
+        }
+        return ports
+    }
+}
