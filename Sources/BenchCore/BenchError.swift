@@ -24,7 +24,8 @@ package struct BenchError: Error, CustomStringConvertible {
 
     package var description: String { "\(problem). \(advice)" }
 
-    private var problem: String {
+    /// What is wrong and where, without the advice.
+    package var problem: String {
         switch code {
         case .badURL(let url): "\"\(url)\" is not a URL that can be loaded"
         case .badOption(let option): "the value of \(option) is out of range"

@@ -46,6 +46,13 @@ extension BenchReport {
         return warnings
     }
 
+    /// Why no request succeeded, and what to do.
+    package var reasonForNothing: String {
+        if interrupted { return "interrupted before anything was measured." }
+        if errors.isEmpty { return "no answer came in time; raise --duration or check the server." }
+        return "\(Self.describe(errors.map { ($0.key, $0.value) })). Look at the server's log."
+    }
+
     private var headline: String {
         var parts = [
             "\(config.connections) connections × \(config.pipeline) in flight",

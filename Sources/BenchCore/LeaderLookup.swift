@@ -31,7 +31,7 @@ package enum LeaderLookup {
                     }
                     reason = "the leader has not published a client URL"
                 } catch {
-                    reason = "\(error)"
+                    reason = error.problem
                 }
             }
             usleep(100_000)

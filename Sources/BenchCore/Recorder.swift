@@ -34,6 +34,7 @@ package struct Recorder: Sendable {
     package private(set) var eventLatencies: Latencies
     package private(set) var failures: [Failure: Int] = [:]
     package private(set) var lastAnswer: Nanoseconds = 0
+    /// On all connections, warm-up included.
     package var bytesSent = 0
     package var bytesReceived = 0
     package var reconnectCount = 0

@@ -12,8 +12,12 @@ package final class TrivialServer: Sendable {
     package let url: String
     private let listener: Int32
     private let stopDescriptor: Int32
+    private let answered = Atomic<Int>(0)
     private static let roomBytes = 256 << 10
 
+    /// `answerCountAtOnce` answers back to back: pipelined requests are answered in one call.
+    private static let answers = (0..<answerCountAtOnce).flatMap { _ in answer }
+    private static let answerCountAtOnce = 64
     private static let answer: [UInt8] = {
         let body =
             #"{"action":"set","node":{"key":"/bench/0000000000000001","value":""# + "x"
@@ -60,10 +64,13 @@ package final class TrivialServer: Sendable {
         Socket.close(stopDescriptor)
     }
 
+    /// Requests answered so far. From any thread.
+    package var answerCount: Int { answered.load(ordering: .relaxed) }
+
     /// Makes `run()` return. From any thread.
     package func stop() { SignalWatch.workerDone(stopDescriptor) }
 
-    /// Serves until `stop()`.
+    /// Serves until `stop()`, then drops all connections. May be called again.
     package func run() throws(BenchError) {
         let poller = try Poller()
         let room = UnsafeMutableRawBufferPointer.allocate(
@@ -76,7 +83,11 @@ package final class TrivialServer: Sendable {
         while true {
             for number in 0..<poller.wait(timeout: 1_000_000_000) {
                 let event = poller[number]
-                if event.token == Int(stopDescriptor) { return }
+                if event.token == Int(stopDescriptor) {
+                    var count: UInt64 = 0
+                    _ = read(stopDescriptor, &count, MemoryLayout<UInt64>.size)
+                    return
+                }
                 if event.token == Int(listener) {
                     while let descriptor = Socket.accepted(listener) {
                         clients[Int(descriptor)] = Client(descriptor)
@@ -96,7 +107,7 @@ package final class TrivialServer: Sendable {
         _ poller: borrowing Poller
     ) -> Bool {
         if event.isWritable, !client.unsent.isEmpty {
-            return send([], client, poller)
+            return send(UnsafeRawBufferPointer(start: nil, count: 0), client, poller)
         }
         let kept = client.partial.count
         guard kept < room.count else { return false }
@@ -110,19 +121,36 @@ package final class TrivialServer: Sendable {
             client.partial.removeAll(keepingCapacity: true)
             let bytes = UnsafeRawBufferPointer(rebasing: room[..<(kept + count)])
             guard let requestCount = take(bytes, client) else { return false }
-            if requestCount == 0 { return true }
-            if requestCount == 1 { return send(Self.answer, client, poller) }
-            let answers = (0..<requestCount).flatMap { _ in Self.answer }
-            return send(answers, client, poller)
+            return answer(requestCount, client, poller)
         }
+    }
+
+    private func answer(
+        _ requestCount: Int, _ client: Client, _ poller: borrowing Poller
+    ) -> Bool {
+        answered.add(requestCount, ordering: .relaxed)
+        var rest = requestCount
+        while rest > 0 {
+            let count = min(rest, Self.answerCountAtOnce)
+            rest -= count
+            let isSent = Self.answers.withUnsafeBytes {
+                let bytes = $0[..<(count * Self.answer.count)]
+                return send(UnsafeRawBufferPointer(rebasing: bytes), client, poller)
+            }
+            if !isSent { return false }
+        }
+        return true
     }
 
     /// How many requests ended in `bytes`; nil: these are no requests.
     private func take(_ bytes: UnsafeRawBufferPointer, _ client: Client) -> Int? {
         var position = 0
         var requestCount = 0
+        // A local copy: every access to a class's variable is checked for exclusivity.
+        var parser = client.parser
+        defer { client.parser = parser }
         while true {
-            guard let step = try? client.parser.next(bytes, &position) else { return nil }
+            guard let step = try? parser.next(bytes, &position) else { return nil }
             switch step {
             case .head, .body: break
             case .end: requestCount += 1
@@ -133,7 +161,9 @@ package final class TrivialServer: Sendable {
         }
     }
 
-    private func send(_ bytes: [UInt8], _ client: Client, _ poller: borrowing Poller) -> Bool {
+    private func send(
+        _ bytes: UnsafeRawBufferPointer, _ client: Client, _ poller: borrowing Poller
+    ) -> Bool {
         let hadUnsent = !client.unsent.isEmpty
         if hadUnsent {
             client.unsent += bytes
@@ -141,9 +171,7 @@ package final class TrivialServer: Sendable {
             else { return false }
             client.unsent.removeFirst(count)
         } else {
-            guard let count = bytes.withUnsafeBytes({ Socket.send(client.descriptor, $0) }) else {
-                return false
-            }
+            guard let count = Socket.send(client.descriptor, bytes) else { return false }
             client.unsent += bytes[count...]
         }
         if hadUnsent != !client.unsent.isEmpty {

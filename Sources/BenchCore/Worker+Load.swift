@@ -104,10 +104,13 @@ extension Worker {
         let link = load.link
         link.lastProgress = now
         var position = 0
+        // A local copy: every access to a class's variable is checked for exclusivity.
+        var parser = link.parser
         do throws(MessageParser.Malformed) {
             while true {
-                switch try link.parser.next(bytes, &position) {
+                switch try parser.next(bytes, &position) {
                 case .needMore:
+                    link.parser = parser
                     if position < bytes.count {
                         link.keep(UnsafeRawBufferPointer(rebasing: bytes[position...]))
                     }
@@ -120,7 +123,7 @@ extension Worker {
                         throw MessageParser.Malformed(description: "an answer to nothing")
                     }
                     answered(request, load.status, now: now)
-                    if link.parser.closesConnection {
+                    if parser.closesConnection {
                         lose(load, .connectionLost, now: now, retryAt: now)
                         return false
                     }

@@ -32,18 +32,18 @@ package struct EndpointURL: Hashable, Comparable, Sendable, CustomStringConverti
     package var isUnspecifiedHost: Bool { host.isEmpty || host == "0.0.0.0" || host == "::" }
 
     /// Parses one URL; spaces around it are ignored.
-    package init(_ text: String) throws(URLError) {
+    package init(_ text: String) throws(EndpointURLError) {
         let trimmed = text.trimmingSpaces()
         let parts = try URLSyntax(parsing: trimmed)
         guard let scheme = Scheme(rawValue: parts.scheme) else {
-            throw URLError(code: .scheme, url: trimmed)
+            throw EndpointURLError(code: .scheme, url: trimmed)
         }
         guard let (host, port) = parts.hostAndPort else {
-            throw URLError(code: .noHostAndPort, url: trimmed)
+            throw EndpointURLError(code: .noHostAndPort, url: trimmed)
         }
-        guard parts.path.isEmpty else { throw URLError(code: .path, url: trimmed) }
+        guard parts.path.isEmpty else { throw EndpointURLError(code: .path, url: trimmed) }
         guard port.isEmpty || UInt16(port) != nil else {
-            throw URLError(code: .port, url: trimmed)
+            throw EndpointURLError(code: .port, url: trimmed)
         }
         self.scheme = scheme
         self.host = host
@@ -62,7 +62,7 @@ package struct EndpointURL: Hashable, Comparable, Sendable, CustomStringConverti
     }
 
     /// Parses a comma list, all or the first fault; sorted, as etcd keeps its lists.
-    package static func list(_ text: String) throws(URLError) -> [EndpointURL] {
+    package static func list(_ text: String) throws(EndpointURLError) -> [EndpointURL] {
         var urls: [EndpointURL] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
             urls.append(try EndpointURL(String(part)))
@@ -71,8 +71,8 @@ package struct EndpointURL: Hashable, Comparable, Sendable, CustomStringConverti
     }
 
     /// Parses a list of URLs, such as `peerURLs` of a request body. None at all is a fault.
-    package static func list(_ texts: [String]) throws(URLError) -> [EndpointURL] {
-        guard !texts.isEmpty else { throw URLError(code: .noURLs, url: "") }
+    package static func list(_ texts: [String]) throws(EndpointURLError) -> [EndpointURL] {
+        guard !texts.isEmpty else { throw EndpointURLError(code: .noURLs, url: "") }
         var urls: [EndpointURL] = []
         for text in texts { urls.append(try EndpointURL(text)) }
         return urls.sorted()
@@ -91,7 +91,7 @@ package struct EndpointURL: Hashable, Comparable, Sendable, CustomStringConverti
 }
 
 /// Why a URL was refused, in etcd's words.
-package struct URLError: Error, Equatable, CustomStringConvertible {
+package struct EndpointURLError: Error, Equatable, CustomStringConvertible {
     package enum Code: Equatable, Sendable {
         /// Not a URL at all; `reason` is Go's, whose parser etcd uses.
         case malformed(reason: String)

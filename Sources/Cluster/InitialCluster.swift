@@ -23,7 +23,7 @@ package struct InitialCluster: Equatable, Sendable, CustomStringConvertible {
     }
 
     /// Parses the flag's text. An item without `=` has an empty URL, which no URL may be.
-    package init(_ text: String) throws(URLError) {
+    package init(_ text: String) throws(EndpointURLError) {
         var urls: [String: [EndpointURL]] = [:]
         for item in text.split(separator: ",") {
             let parts = item.split(

@@ -19,10 +19,10 @@ struct URLSyntax {
         return "\(scheme)://\(user)\(authority)\(path)\(suffix)"
     }
 
-    init(parsing url: String) throws(URLError) {
+    init(parsing url: String) throws(EndpointURLError) {
         self.url = url
         guard !url.utf8.contains(where: { $0 < 0x20 || $0 == 0x7F }) else {
-            throw URLError(
+            throw EndpointURLError(
                 code: .malformed(reason: "net/url: invalid control character in URL"), url: url)
         }
         var rest = Substring(url)
@@ -71,12 +71,12 @@ struct URLSyntax {
         return (String(host), port)
     }
 
-    private func malformed(_ reason: String) -> URLError {
-        URLError(code: .malformed(reason: reason), url: url)
+    private func malformed(_ reason: String) -> EndpointURLError {
+        EndpointURLError(code: .malformed(reason: reason), url: url)
     }
 
     /// Takes `scheme:` off the front, if there is one, and returns what follows.
-    private mutating func takeScheme(_ text: Substring) throws(URLError) -> Substring {
+    private mutating func takeScheme(_ text: Substring) throws(EndpointURLError) -> Substring {
         for index in text.utf8.indices {
             switch text.utf8[index] {
             case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"):
@@ -95,7 +95,7 @@ struct URLSyntax {
         return text
     }
 
-    private mutating func takeAuthority(_ text: Substring) throws(URLError) {
+    private mutating func takeAuthority(_ text: Substring) throws(EndpointURLError) {
         var host = text
         if let at = text.lastIndex(of: "@") {
             userInfo = String(text[..<at])
@@ -123,7 +123,7 @@ struct URLSyntax {
         authority = String(host)
     }
 
-    private func checkHost(_ host: Substring) throws(URLError) {
+    private func checkHost(_ host: Substring) throws(EndpointURLError) {
         // What Go leaves unescaped in a host, beside letters, digits and non-ASCII bytes.
         let allowed = Set("-_.~!$&'()*+,;=:[]<>\"%".utf8)
         for byte in host.utf8 where byte < 0x80 && !byte.isASCIIAlphanumeric {

@@ -27,7 +27,7 @@ extension FlagDefinition {
             }
             return text
         case .urls:
-            do throws(URLError) { _ = try EndpointURL.list(text) } catch {
+            do throws(EndpointURLError) { _ = try EndpointURL.list(text) } catch {
                 throw ValueError(error.description, advice: error.advice)
             }
             return text

@@ -28,7 +28,7 @@ struct FlagDefinition: Sendable {
         case security = "Security"
         case logging = "Logging"
         case unsafe = "Unsafe"
-        case storage = "Additions of kvd"
+        case own = "Additions of kvd"
         case experimental = "Experimental"
         case information = "Information"
         case old = "Flags of etcd 0.4"

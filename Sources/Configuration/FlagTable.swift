@@ -144,7 +144,7 @@ enum FlagTable {
 
     private static let ownFlags: [FlagDefinition] = [
         .init(
-            "history-events", .unsigned(1...UInt64(UInt32.max)), default: "100000", .storage,
+            "history-events", .unsigned(1...UInt64(UInt32.max)), default: "100000", .own,
             since: "kvd 0.1", "Events kept for watchers that come back late (etcd keeps 1000).")
     ]
 

@@ -63,7 +63,7 @@ extension ServerConfiguration {
     ) -> BootstrapSource? {
         if !arguments.discovery.isEmpty { return .discovery(arguments.discovery) }
         if !arguments.discoverySrv.isEmpty { return .dns(arguments.discoverySrv) }
-        do throws(URLError) {
+        do throws(EndpointURLError) {
             return .cluster(try InitialCluster(initialClusterText(arguments)))
         } catch {
             faults.append(

@@ -1,32 +1,43 @@
 internal import Cluster
 
 extension ServerConfiguration {
-    /// Faults for settings that this version of kvd reads but cannot carry out yet. To start as
-    /// if they had not been given could be dangerous (a port without the TLS asked for), so the
-    /// server must not start while there is one. A line goes when its feature comes.
-    package var faultsOfUnbuiltFeatures: [ConfigurationFault] {
-        var used: [(flag: String, isUsed: Bool)] = [
-            ("discovery", setFlags.contains("discovery")),
-            ("discovery-srv", setFlags.contains("discovery-srv")),
-            ("initial-cluster-state existing", initialClusterState == .existing),
-            ("proxy", proxy.mode != .off),
-            ("force-new-cluster", forcesNewCluster),
-            ("experimental-v3demo", enablesV3Preview),
-            ("wal-dir", walDirectory != nil),
+    /// Settings that this version of kvd reads but cannot carry out yet, and when each is in use.
+    /// A line goes when its feature comes.
+    private static let unbuilt: [(flag: String, isUsed: @Sendable (ServerConfiguration) -> Bool)] =
+        [
+            ("discovery", { $0.setFlags.contains("discovery") }),
+            ("discovery-srv", { $0.setFlags.contains("discovery-srv") }),
+            ("initial-cluster-state", { $0.initialClusterState == .existing }),
+            ("proxy", { $0.proxy.mode != .off }),
+            ("force-new-cluster", { $0.forcesNewCluster }),
+            ("experimental-v3demo", { $0.enablesV3Preview }),
+            ("wal-dir", { $0.walDirectory != nil }),
+            ("cert-file", { $0.clientTLS.certificateFile != nil }),
+            ("key-file", { $0.clientTLS.keyFile != nil }),
+            ("trusted-ca-file", { $0.clientTLS.trustedCAFile != nil }),
+            ("client-cert-auth", { $0.clientTLS.requiresClientCertificate }),
+            ("peer-cert-file", { $0.peerTLS.certificateFile != nil }),
+            ("peer-key-file", { $0.peerTLS.keyFile != nil }),
+            ("peer-trusted-ca-file", { $0.peerTLS.trustedCAFile != nil }),
+            ("peer-client-cert-auth", { $0.peerTLS.requiresClientCertificate }),
+            ("listen-client-urls", { $0.listenClientURLs.contains(where: Self.isHTTPS) }),
+            ("listen-peer-urls", { $0.listenPeerURLs.contains(where: Self.isHTTPS) }),
         ]
-        for prefix in ["", "peer-"] {
-            for file in ["cert-file", "key-file", "trusted-ca-file", "ca-file"] {
-                used.append((prefix + file, setFlags.contains(prefix + file)))
-            }
-        }
-        used.append(("client-cert-auth", clientTLS.requiresClientCertificate))
-        used.append(("peer-client-cert-auth", peerTLS.requiresClientCertificate))
-        let usesTLSURL = (listenClientURLs + listenPeerURLs).contains { $0.scheme == .https }
-        used.append(("listen-…-urls with https", usesTLSURL))
-        return used.filter(\.isUsed).map { flag, _ in
+
+    /// Flags that have no effect yet but a refusal, whatever their value.
+    static let unbuiltFlags = Set(unbuilt.map(\.flag)).subtracting([
+        "initial-cluster-state", "listen-client-urls", "listen-peer-urls",
+    ])
+
+    /// Faults for such settings. To start as if they had not been given could be dangerous (a
+    /// port without the TLS asked for), so the server must not start while there is one.
+    package var faultsOfUnbuiltFeatures: [ConfigurationFault] {
+        Self.unbuilt.filter { $0.isUsed(self) }.map { flag, _ in
             ConfigurationFault(
-                .check, "-\(flag) is not supported by kvd \(ProductVersion.own)",
-                advice: "Remove it, or run a version that supports it.")
+                .check, "-\(flag) is set to what kvd \(ProductVersion.own) does not have yet",
+                advice: "Remove -\(flag), or run a version of kvd that has it.")
         }
     }
+
+    private static func isHTTPS(_ url: EndpointURL) -> Bool { url.scheme == .https }
 }

@@ -23,25 +23,33 @@ enum UsageText {
 
             """
         for group in FlagDefinition.Group.allCases {
-            let flags = FlagTable.all.filter { $0.group == group }
             text += "\n\(group.rawValue):\n"
-            for flag in flags { text += entry(flag) }
+            let flags = FlagTable.all.filter { $0.group == group }
+            for flag in flags where flag.kind != .ignored { text += entry(flag) }
         }
+        let ignored = FlagTable.all.filter { $0.kind == .ignored }.map { "--\($0.name)" }
+        text += "  Ignored, with a warning:\n"
+        text += paragraph(ignored.joined(separator: " "))
         return text
     }
 
-    /// Two lines or more: the flag with its default; its meaning, wrapped.
+    /// Two lines or more: the flag; its meaning, wrapped; its default, if that says anything.
     private static func entry(_ flag: FlagDefinition) -> String {
         var text = "  --\(flag.name)\(placeholder(flag))\n"
-        for line in wrapped(flag.meaning, width: 90) { text += "        \(line)\n" }
-        if !flag.defaultValue.isEmpty { text += "        default: \(flag.defaultValue)\n" }
-        return text
+        let isUnbuilt = ServerConfiguration.unbuiltFlags.contains(flag.name)
+        text += paragraph(flag.meaning + (isUnbuilt ? " (Not in this version yet.)" : ""))
+        guard !flag.defaultValue.isEmpty, flag.kind != .boolean else { return text }
+        return text + "        default: \(flag.defaultValue)\n"
+    }
+
+    private static func paragraph(_ text: String) -> String {
+        wrapped(text, width: 90).map { "        \($0)\n" }.joined()
     }
 
     private static func placeholder(_ flag: FlagDefinition) -> String {
         switch flag.kind {
         case .boolean where flag.name == "version": ""
-        case .boolean: "[=true|false]"
+        case .boolean: "[=false]"
         case .unsigned: " N"
         case .choice(let choices): " " + choices.joined(separator: "|")
         case .urls: " URL,…"

@@ -34,6 +34,19 @@ package final class LogLevels: Sendable {
         threshold(of: package).level = level
     }
 
+    /// Carries out `--debug` and `--log-package-levels`. Returns a warning to log (package
+    /// etcdmain) if the latter, possibly empty, could not be read and was left aside.
+    package func configure(isDebug: Bool, packageLevels: String) -> String? {
+        setAll(isDebug ? .debug : .info)
+        guard !packageLevels.isEmpty else { return nil }
+        do throws(LogLevelError) {
+            try apply(packageLevels)
+            return nil
+        } catch {
+            return "couldn't parse log level string: \(error), continuing with default levels"
+        }
+    }
+
     /// Carries out a `--log-package-levels` value, all of it or, at a fault, nothing.
     package func apply(_ specification: String) throws(LogLevelError) {
         for (package, level) in try Self.parse(specification) { set(package, to: level) }

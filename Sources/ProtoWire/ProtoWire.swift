@@ -19,5 +19,6 @@
 /// Source of the format: protobuf's encoding page; `reference/disk-format.md` for what uses it.
 public enum ProtoWire {
     /// A field number's largest value, as protobuf bounds it.
-    public static let fieldNumberMax = (1 << 29) - 1
+    @inlinable
+    public static var fieldNumberMax: Int { (1 << 29) - 1 }
 }

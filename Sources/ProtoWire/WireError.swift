@@ -13,8 +13,6 @@ public struct WireError: Error, Equatable, Sendable, CustomStringConvertible {
         case badWireType(UInt8, field: Int)
         /// A number that names no case of the field's enumeration.
         case unknownValue(UInt64, field: Int)
-        /// More repeated elements than the message's bound allows.
-        case tooMany(field: Int)
     }
 
     public var kind: Kind
@@ -37,7 +35,6 @@ public struct WireError: Error, Equatable, Sendable, CustomStringConvertible {
         case .badFieldNumber: "an impossible field number"
         case .badWireType(let type, let field): "wire type \(type) in field \(field)"
         case .unknownValue(let value, let field): "unknown value \(value) in field \(field)"
-        case .tooMany(let field): "too many elements in field \(field)"
         }
     }
 }

@@ -3,8 +3,9 @@ public enum WireSize {
     /// Bytes of a varint: 1 to 10.
     @inlinable
     public static func varint(_ value: UInt64) -> Int {
-        // Seven bits a byte; `| 1` makes zero take the one byte it does take.
-        (70 - (value | 1).leadingZeroBitCount) / 7
+        if value < 0x80 { return 1 }
+        // Seven bits a byte, rounded up.
+        return (70 - value.leadingZeroBitCount) / 7
     }
 
     /// Bytes of the tag of a field.

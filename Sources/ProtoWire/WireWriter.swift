@@ -28,8 +28,45 @@ public struct WireWriter {
 
     @inlinable
     public mutating func varint(_ value: UInt64) {
+        if value < 0x80 {
+            claim(1).storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
+        } else {
+            longVarint(value)
+        }
+    }
+
+    /// Two bytes or more. Eight are written together where there is room: what they overwrite
+    /// behind the varint is written later or not at all.
+    @usableFromInline @inline(never)
+    mutating func longVarint(_ value: UInt64) {
+        let room = capacity - position
         let size = WireSize.varint(value)
         let place = claim(size)
+        guard room >= 10 else { return Self.storeByByte(value, size, place) }
+        let continued: UInt64 = 0x8080_8080_8080_8080
+        let low = Self.spread(value)
+        if size <= 8 {
+            let bits = continued & ((UInt64(1) << UInt64(8 * (size - 1))) - 1)
+            place.storeBytes(of: (low | bits).littleEndian, as: UInt64.self)
+            return
+        }
+        place.storeBytes(of: (low | continued).littleEndian, as: UInt64.self)
+        let high = UInt16(truncatingIfNeeded: value >> 56)
+        // The ninth byte, and in the tenth the one bit that is left.
+        let rest = high < 0x80 ? high : (high & 0x7f | 0x80 | (high >> 7) << 8)
+        place.storeBytes(of: rest.littleEndian, toByteOffset: 8, as: UInt16.self)
+    }
+
+    /// The low 56 bits of `value`, seven to a byte: fours, then pairs, then neighbours.
+    private static func spread(_ value: UInt64) -> UInt64 {
+        var x = value & 0x00ff_ffff_ffff_ffff
+        x = (x & 0x0fff_ffff) | (x & 0x00ff_ffff_f000_0000) << 4
+        x = (x & 0x0000_3fff_0000_3fff) | (x & 0x0fff_c000_0fff_c000) << 2
+        return (x & 0x007f_007f_007f_007f) | (x & 0x3f80_3f80_3f80_3f80) << 1
+    }
+
+    private static func storeByByte(_ value: UInt64, _ size: Int, _ place: UnsafeMutableRawPointer)
+    {
         var rest = value
         for i in 0..<(size - 1) {
             place.storeBytes(

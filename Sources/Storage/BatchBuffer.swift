@@ -5,20 +5,27 @@ import StorageIO
 /// The memory in which a batch is put together, reused from batch to batch.
 ///
 /// Entries are encoded once, straight to where they will be written from. The rolling crc goes
-/// on over batches and segments; only `recovered` logs set it.
+/// on over batches and segments.
 struct BatchBuffer: ~Copyable {
+    private static let firstBytes = 1 << 18
     /// More than this is given back after the batch that needed it.
     private static let keptBytesMax = 8 << 20
+    /// Data of this size and more gets one crc pass for both crcs; below, two are quicker.
+    private static let sharedCRCBytesMin = 8 << 10
 
     private var memory: UnsafeMutableRawBufferPointer
     private(set) var count = 0
+    /// etcd's crc, over the records' data.
     private(set) var rolling: CRC32C
+    /// The marker's crc, over the frames; bytes from `covered` on are still to be added.
+    private var batch = CRC32C()
+    private var covered = 0
     private var marker: WALMarker?
     /// Where the marker's 48 bytes lie.
     private var markerStart = 0
 
     init(rolling: CRC32C) {
-        memory = Self.allocate(1 << 18)
+        memory = Self.allocate(Self.firstBytes)
         self.rolling = rolling
     }
 
@@ -33,80 +40,105 @@ struct BatchBuffer: ~Copyable {
     mutating func begin(_ marker: WALMarker) {
         precondition(isEmpty, "the last batch was not written")
         let crc = rolling.value
-        let record = 2 + WireSize.varintField(2, UInt64(crc))
+        let record =
+            2 + WireSize.varintField(2, UInt64(crc))
             + WireSize.bytesField(3, count: WALMarker.sizeBytes)
         let size = WALFormat.lengthBytes + record
         reserve(size)
-        var writer = WireWriter(UnsafeMutableRawBufferPointer(rebasing: memory[..<size]))
-        Self.header(.crc, crc: crc, dataBytes: WALMarker.sizeBytes, record, &writer)
-        markerStart = writer.count
+        var place = ByteCursor(memory, at: 0)
+        place.frameHeader(.crc, crc: crc, dataBytes: WALMarker.sizeBytes, recordBytes: record)
+        markerStart = place.offset(in: memory)
+        precondition(markerStart + WALMarker.sizeBytes == size)
         count = size
         self.marker = marker
-        precondition(markerStart + WALMarker.sizeBytes == size)
+        batch = CRC32C()
+        batch.update(UnsafeRawBufferPointer(rebasing: memory[..<markerStart]))
+        covered = size
     }
 
-    mutating func add(_ entry: Entry) {
-        add(.entry, dataBytes: entry.encodedSize) { entry.encode(into: &$0) }
+    /// Adds entries. Their encoding is `Entry.encode`'s, written out because it is the hot path.
+    mutating func add(_ entries: [Entry]) {
+        // A span lends its elements: iterating over the array would retain each one's data.
+        let entries = entries.span
+        for i in entries.indices {
+            let (term, index) = (entries[i].term, entries[i].index)
+            let count = entries[i].data.count
+            var dataBytes = 4 + WireSize.varint(term) + WireSize.varint(index)
+            if count > 0 { dataBytes += WireSize.bytesField(4, count: count) }
+            add(.entry, dataBytes: dataBytes) { place in
+                place.byte(0x08)
+                place.byte(entries[i].kind.rawValue)
+                place.byte(0x10)
+                place.varint(term)
+                place.byte(0x18)
+                place.varint(index)
+                guard count > 0 else { return }
+                place.byte(0x22)
+                place.varint(UInt64(count))
+                entries[i].data.withUnsafeBytes { place.bytes($0) }
+            }
+        }
     }
 
     mutating func add(_ state: HardState) {
-        add(.state, dataBytes: state.encodedSize) { state.encode(into: &$0) }
+        let size = state.encodedSize
+        add(.state, dataBytes: size) { place in
+            var writer = WireWriter(place.next(size))
+            state.encode(into: &writer)
+        }
     }
 
     mutating func add(_ type: WALRecordType, _ data: [UInt8]) {
-        add(type, dataBytes: data.count) { writer in data.withUnsafeBytes { writer.raw($0) } }
+        add(type, dataBytes: data.count) { place in data.withUnsafeBytes { place.bytes($0) } }
     }
 
     @inline(__always)
     private mutating func add(
-        _ type: WALRecordType, dataBytes: Int, encode: (inout WireWriter) -> Void
+        _ type: WALRecordType, dataBytes: Int, encode: (inout ByteCursor) -> Void
     ) {
         precondition(marker != nil && dataBytes > 0 && dataBytes <= WALFormat.recordBytesMax)
         // The crc comes first but is known last. Room is left for five bytes of it, which it
         // takes fifteen times out of sixteen; else the data moves down.
-        let crcBytesMax = 5
-        let fixed =
-            WALFormat.lengthBytes + 2 + 1 + 1 + WireSize.varint(UInt64(dataBytes))
-        let guess = count + fixed + crcBytesMax
-        reserve(fixed + crcBytesMax + dataBytes)
-        let data = UnsafeMutableRawBufferPointer(rebasing: memory[guess..<(guess + dataBytes)])
-        var writer = WireWriter(data)
-        encode(&writer)
-        precondition(writer.count == dataBytes, "encodedSize disagrees with encode")
-        rolling.update(UnsafeRawBufferPointer(data))
+        let fixed = WALFormat.lengthBytes + 4 + WireSize.varint(UInt64(dataBytes))
+        let guess = count + fixed + 5
+        reserve(fixed + 5 + dataBytes)
+        var end = ByteCursor(memory, at: guess)
+        encode(&end)
+        precondition(end.offset(in: memory) == guess + dataBytes, "a wrong encodedSize")
+        let data = UnsafeRawBufferPointer(rebasing: memory[guess..<(guess + dataBytes)])
+        let before = rolling
+        rolling.update(data)
         let crcBytes = WireSize.varint(UInt64(rolling.value))
         let start = count + fixed + crcBytes
         if start != guess {
             UnsafeMutableRawBufferPointer(rebasing: memory[start..<(start + dataBytes)])
-                .copyMemory(from: UnsafeRawBufferPointer(data))
+                .copyMemory(from: data)
         }
-        let record = fixed - WALFormat.lengthBytes + crcBytes + dataBytes
-        var header = WireWriter(UnsafeMutableRawBufferPointer(rebasing: memory[count..<start]))
-        Self.header(type, crc: rolling.value, dataBytes: dataBytes, record, &header)
-        precondition(header.count == start - count)
+        var place = ByteCursor(memory, at: count)
+        place.frameHeader(
+            type, crc: rolling.value, dataBytes: dataBytes,
+            recordBytes: start - count - WALFormat.lengthBytes + dataBytes)
+        precondition(place.offset(in: memory) == start)
+        if dataBytes >= Self.sharedCRCBytesMin {
+            cover(upTo: start)
+            batch.update(count: dataBytes, likeFrom: before, to: rolling)
+            covered = start + dataBytes
+        }
         count = start + dataBytes
     }
 
-    @inline(__always)
-    private static func header(
-        _ type: WALRecordType, crc: UInt32, dataBytes: Int, _ recordBytes: Int,
-        _ writer: inout WireWriter
-    ) {
-        writer.littleEndian(UInt64(recordBytes))
-        writer.varintField(1, UInt64(type.rawValue))
-        writer.varintField(2, UInt64(crc))
-        writer.bytesFieldHeader(3, count: dataBytes)
+    private mutating func cover(upTo end: Int) {
+        batch.update(UnsafeRawBufferPointer(rebasing: memory[covered..<end]))
+        covered = end
     }
 
     /// Finishes the marker: nothing can be added after this.
     mutating func seal() {
         guard var marker else { preconditionFailure("no batch was begun") }
+        cover(upTo: count)
         let markerEnd = markerStart + WALMarker.sizeBytes
-        var crc = CRC32C()
-        crc.update(UnsafeRawBufferPointer(rebasing: memory[..<markerStart]))
-        crc.update(UnsafeRawBufferPointer(rebasing: memory[markerEnd..<count]))
         marker.bytes = UInt64(count - markerEnd)
-        marker.batchCRC = crc.value
+        marker.batchCRC = batch.value
         marker.encode(
             into: UnsafeMutableRawBufferPointer(rebasing: memory[markerStart..<markerEnd]))
         self.marker = nil
@@ -129,7 +161,7 @@ struct BatchBuffer: ~Copyable {
         count = 0
         if memory.count > Self.keptBytesMax {
             memory.deallocate()
-            memory = Self.allocate(1 << 18)
+            memory = Self.allocate(Self.firstBytes)
         }
     }
 
@@ -148,5 +180,67 @@ struct BatchBuffer: ~Copyable {
 
     private static func allocate(_ size: Int) -> UnsafeMutableRawBufferPointer {
         .allocate(byteCount: size, alignment: WALFormat.pageBytes)
+    }
+}
+
+/// A place in memory that was measured and reserved before: nothing is checked on the way, the
+/// caller compares where it ends.
+struct ByteCursor {
+    private var place: UnsafeMutableRawPointer
+
+    @inline(__always)
+    init(_ memory: UnsafeMutableRawBufferPointer, at offset: Int) {
+        precondition(offset <= memory.count)
+        // Never empty: `BatchBuffer` begins with room.
+        place = memory.baseAddress.unsafelyUnwrapped + offset
+    }
+
+    @inline(__always)
+    func offset(in memory: UnsafeMutableRawBufferPointer) -> Int {
+        UnsafeRawPointer(place) - UnsafeRawPointer(memory.baseAddress.unsafelyUnwrapped)
+    }
+
+    @inline(__always)
+    mutating func byte(_ value: UInt8) {
+        place.storeBytes(of: value, as: UInt8.self)
+        place += 1
+    }
+
+    @inline(__always)
+    mutating func varint(_ value: UInt64) {
+        var rest = value
+        while rest >= 0x80 {
+            byte(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        byte(UInt8(truncatingIfNeeded: rest))
+    }
+
+    @inline(__always)
+    mutating func bytes(_ source: UnsafeRawBufferPointer) {
+        guard let start = source.baseAddress else { return }
+        place.copyMemory(from: start, byteCount: source.count)
+        place += source.count
+    }
+
+    /// The next `count` bytes, for another writer to fill.
+    mutating func next(_ count: Int) -> UnsafeMutableRawBufferPointer {
+        defer { place += count }
+        return UnsafeMutableRawBufferPointer(start: place, count: count)
+    }
+
+    /// Everything of a frame that comes before its data.
+    @inline(__always)
+    mutating func frameHeader(
+        _ type: WALRecordType, crc: UInt32, dataBytes: Int, recordBytes: Int
+    ) {
+        place.storeBytes(of: UInt64(recordBytes).littleEndian, as: UInt64.self)
+        place += WALFormat.lengthBytes
+        byte(0x08)
+        byte(type.rawValue)
+        byte(0x10)
+        varint(UInt64(crc))
+        byte(0x1a)
+        varint(UInt64(dataBytes))
     }
 }

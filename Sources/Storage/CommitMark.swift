@@ -22,7 +22,7 @@ public import StorageIO
 /// - `time`, `sinceBoot`: cluster time of the last SYNC entry applied, in nanoseconds since
 ///   1970, and the machine's CLOCK_BOOTTIME then, in nanoseconds.
 /// - `crc`: CRC-32C of bytes 0 ..< 64.
-public struct CommitMark: ~Copyable {
+public struct CommitMark: ~Copyable, Sendable {
     /// What the engine stores.
     public struct Values: Equatable, Sendable {
         public var commit: UInt64
@@ -54,6 +54,8 @@ public struct CommitMark: ~Copyable {
     private static let magic: UInt64 = 0x6b64_6863_7472_616d
     private static let payloadBytes = 64
 
+    /// What the last run of this member left, as of `open`.
+    public let recalled: Recalled
     private let region: MappedRegion
     private let memberID: MemberID
     private let bootID: BootID
@@ -62,7 +64,7 @@ public struct CommitMark: ~Copyable {
     /// Opens or makes the mark of `memberID` at `path` (`DataDirectory.markPath`).
     public static func open(
         _ path: String, storage: some FileStorage, memberID: MemberID
-    ) throws(StorageError) -> (mark: CommitMark, recalled: Recalled) {
+    ) throws(StorageError) -> CommitMark {
         let file = try storage.open(path, for: .creatingIfMissing)
         if try file.sizeBytes() < fileBytes {
             try file.truncate(sizeBytes: fileBytes)
@@ -77,17 +79,21 @@ public struct CommitMark: ~Copyable {
         if let newest, newest.memberID == memberID {
             recalled = newest.bootID == bootID ? .exact(newest.values) : .older(newest.values)
         }
-        let mark = CommitMark(
-            region: region, memberID: memberID, bootID: bootID, number: newest?.number ?? 0)
-        return (mark, recalled)
+        return CommitMark(
+            region: region, memberID: memberID, bootID: bootID, number: newest?.number ?? 0,
+            recalled: recalled)
     }
 
-    private init(region: MappedRegion, memberID: MemberID, bootID: BootID, number: UInt64) {
+    private init(
+        region: MappedRegion, memberID: MemberID, bootID: BootID, number: UInt64,
+        recalled: Recalled
+    ) {
         precondition(region.bytes.count == Self.fileBytes)
         self.region = region
         self.memberID = memberID
         self.bootID = bootID
         self.number = number
+        self.recalled = recalled
     }
 
     /// Stores the values: no system call. On the engine's thread only.

@@ -108,23 +108,25 @@ public enum DataDirectoryKind: Sendable {
     public static func inspect(
         _ path: String, storage: some FileStorage
     ) throws(DataDirectoryError) -> DataDirectoryKind {
+        let kind: StorageKind?
+        let names: [String]
+        let hasOldLog: Bool
         do throws(StorageError) {
-            switch try storage.kind(of: path) {
-            case nil: return .empty
-            case .directory?: break
-            case .some: throw DataDirectoryError(.notADirectory, path: path)
-            }
-            let names = try storage.list(path)
-            switch (names.contains("member"), names.contains("proxy")) {
-            case (true, true): return .memberAndProxy
-            case (true, false): return .member
-            case (false, true): return .proxy
-            case (false, false): break
-            }
+            kind = try storage.kind(of: path)
+            names = kind == .directory ? try storage.list(path) : []
             let isOld = names.contains("snap") && names.contains("wal")
-            return try isOld && !storage.list("\(path)/wal").isEmpty ? .tooOld : .empty
+            hasOldLog = isOld ? try !storage.list("\(path)/wal").isEmpty : false
         } catch {
             throw DataDirectoryError(.storage(error), path: path)
+        }
+        guard kind == nil || kind == .directory else {
+            throw DataDirectoryError(.notADirectory, path: path)
+        }
+        return switch (names.contains("member"), names.contains("proxy")) {
+        case (true, true): .memberAndProxy
+        case (true, false): .member
+        case (false, true): .proxy
+        case (false, false): hasOldLog ? .tooOld : .empty
         }
     }
 }

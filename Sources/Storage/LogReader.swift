@@ -180,7 +180,7 @@ private enum Verdict {
         let tail = try scanner.window.examineTail(at: scanner.offset, sequence: scanner.sequence)
         if tail.dataEnd == 0 {
             self = .wrong(.emptySegment, offset: 0, recordNumber: 0)
-        } else if tail.dataEnd == scanner.offset, reason == .zeros {
+        } else if tail.dataEnd == scanner.offset {
             self = .clean
         } else if isLast, try Self.isTorn(reason, tail, scanner) {
             self = .torn(reason, dataEnd: tail.dataEnd)

@@ -65,6 +65,9 @@ public final class WAL<IO: FileStorage> {
         self.hardState = hardState
     }
 
+    /// What an entry's encoding takes on top of its data, at most.
+    private static var entryFieldBytesMax: Int { 2 + 11 + 11 + 11 }
+
     /// Puts entries and a state into the batch; entries first, as a state may commit them.
     ///
     /// `entries` replace what was saved from `entries[0].index` on. Nil: the state is unchanged.
@@ -72,8 +75,11 @@ public final class WAL<IO: FileStorage> {
     public func append(hardState: HardState?, entries: [Entry]) throws(WALError) {
         try checkOpen()
         var size = 0
+        var last = lastIndex
         for entry in entries {
-            let dataBytes = entry.encodedSize
+            precondition(entry.index <= last + 1, "entry \(entry.index) after \(last)")
+            last = entry.index
+            let dataBytes = entry.data.count + Self.entryFieldBytesMax
             guard dataBytes <= WALFormat.recordBytesMax else {
                 let code = WALError.Code.tooLong(bytes: dataBytes, limit: WALFormat.recordBytesMax)
                 throw WALError(code, file: file.path, offsetBytes: writtenBytes)
@@ -81,11 +87,8 @@ public final class WAL<IO: FileStorage> {
             size += dataBytes + WALFormat.overheadBytesMax
         }
         try begin(roomFor: size)
-        for entry in entries {
-            precondition(entry.index <= lastIndex + 1, "entry \(entry.index) after \(lastIndex)")
-            buffer.add(entry)
-            lastIndex = entry.index
-        }
+        buffer.add(entries)
+        lastIndex = last
         if let hardState, !hardState.isEmpty { pendingState = hardState }
     }
 

@@ -17,6 +17,12 @@ public struct CRC32C: Hashable, Sendable {
         bytes.withUnsafeBytes { update($0) }
     }
 
+    /// Goes on over `count` bytes that took another crc from `before` to `after`, without
+    /// looking at them.
+    package mutating func update(count: Int, likeFrom before: CRC32C, to after: CRC32C) {
+        value = after.value ^ kvd_crc32c_shift(value ^ before.value, count)
+    }
+
     public static func of(_ bytes: UnsafeRawBufferPointer) -> UInt32 {
         kvd_crc32c(0, bytes.baseAddress, bytes.count)
     }

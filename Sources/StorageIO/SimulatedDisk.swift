@@ -247,17 +247,29 @@ struct SimulatedDisk {
         isUp = true
     }
 
-    mutating func crash() {
+    mutating func crash(keeping survivors: SimulatedStorage.Survivors) {
         killProcess()
         for id in nodes.indices {
-            if nodes[id].isDirectory { loseNames(id) } else { loseBytes(id) }
+            if nodes[id].isDirectory {
+                loseNames(id, survivors)
+            } else {
+                loseBytes(id, survivors)
+            }
         }
         bootID = BootID(high: random.next(), low: random.next())
     }
 
-    private mutating func loseNames(_ id: Int) {
+    private mutating func survives(_ survivors: SimulatedStorage.Survivors) -> Bool {
+        switch survivors {
+        case .any: random.coin()
+        case .nothing: false
+        case .everything: true
+        }
+    }
+
+    private mutating func loseNames(_ id: Int, _ survivors: SimulatedStorage.Survivors) {
         var names = nodes[id].durableNames
-        for change in nodes[id].pendingNames where random.coin() {
+        for change in nodes[id].pendingNames where survives(survivors) {
             switch change {
             case .link(let name, let node): names[name] = node
             case .remove(let name): names[name] = nil
@@ -271,16 +283,18 @@ struct SimulatedDisk {
         nodes[id].pendingNames = []
     }
 
-    private mutating func loseBytes(_ id: Int) {
+    private mutating func loseBytes(_ id: Int, _ survivors: SimulatedStorage.Survivors) {
         let cached = nodes[id].cached
         var survivor = nodes[id].durable
-        if cached.count >= survivor.count {
-            let size = survivor.count + random.below(cached.count - survivor.count + 1)
-            survivor.append(contentsOf: repeatElement(0, count: size - survivor.count))
-        } else if random.coin() {
+        if cached.count > survivor.count {
+            let growth = cached.count - survivor.count
+            let kept = survivors == .any ? random.below(growth + 1) : growth
+            let grown = survivors == .nothing ? 0 : kept
+            survivor.append(contentsOf: repeatElement(0, count: grown))
+        } else if survives(survivors) {
             survivor.removeLast(survivor.count - cached.count)
         }
-        for sector in nodes[id].dirty.sorted() where random.coin() {
+        for sector in nodes[id].dirty.sorted() where survives(survivors) {
             copySector(sector, of: cached, to: &survivor)
         }
         nodes[id].cached = survivor

@@ -21,8 +21,18 @@ public final class SimulatedStorage: FileStorage {
 
     // MARK: The world's side
 
-    /// Power fails and comes back: unsynced bytes and names survive by coins.
-    public func crash() { disk.withLock { $0.crash() } }
+    /// What survives a crash of what was not synced.
+    public enum Survivors: Sendable {
+        /// A coin decides on each sector, each name and the size.
+        case any
+        case nothing
+        case everything
+    }
+
+    /// Power fails and comes back.
+    public func crash(keeping survivors: Survivors = .any) {
+        disk.withLock { $0.crash(keeping: survivors) }
+    }
 
     /// The process dies and the machine goes on.
     public func killProcess() { disk.withLock { $0.killProcess() } }
@@ -77,10 +87,11 @@ public final class SimulatedStorage: FileStorage {
     // MARK: FileStorage
 
     public func open(_ path: String, for use: StorageUse) throws(StorageError) -> SimulatedFile {
-        try perform(.open, path) { disk throws(StorageError) in
-            let id = try disk.open(path, for: use)
-            return SimulatedFile(storage: self, path: path, id: id, epoch: disk.epoch)
+        let (id, epoch) = try perform(.open, path) { disk throws(StorageError) in
+            (try disk.open(path, for: use), disk.epoch)
         }
+        // Not inside: a file that is thrown away takes the lock once more.
+        return SimulatedFile(storage: self, path: path, id: id, epoch: epoch)
     }
 
     public func kind(of path: String) throws(StorageError) -> StorageKind? {

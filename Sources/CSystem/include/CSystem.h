@@ -17,6 +17,10 @@ uint32_t kvd_crc32c(uint32_t crc, const void *bytes, size_t count);
 // The same by tables only, whatever the processor has. For tests.
 uint32_t kvd_crc32c_portable(uint32_t crc, const void *bytes, size_t count);
 
+// What becomes of the difference (xor) of two crcs when both are rolled over the same `count`
+// bytes, whatever the bytes are. Spares a second crc over bytes that had one already.
+uint32_t kvd_crc32c_shift(uint32_t difference, size_t count);
+
 // 1 if kvd_crc32c uses the processor's instruction.
 int kvd_crc32c_is_accelerated(void);
 

@@ -1,0 +1,134 @@
+package import Cluster
+package import KeyStore
+package import Logging
+package import Raft
+package import RaftModel
+
+/// One node. See `KVServer` for how it is used.
+///
+/// All calls come from one thread. Nothing in here blocks, sleeps or reads a clock.
+package final class Engine {
+    package let configuration: EngineConfiguration
+    let heartbeatNanoseconds: Int64
+    let requestTimeout: Int64
+    let serverLog: Logger
+    let raftLog: Logger
+
+    var raft: Raft
+    /// The state machine. Read it on this thread only; `store.tree` may leave it.
+    package var store: KeyStore
+    /// As of the last applied entry.
+    package internal(set) var membership: Membership
+    package internal(set) var clusterVersion: SemanticVersion?
+    package internal(set) var appliedIndex: UInt64
+    var appliedTerm: UInt64
+
+    /// Plain reads wait until this is applied.
+    let readableFrom: UInt64
+    var pending = PendingRequests()
+    var reads: PendingReads
+    var gatedReads: [(Ticket, deadline: Int64)] = []
+    /// Commands that no leader has taken yet.
+    var queue: [QueuedCommand] = []
+    var requestIDs: RequestIDGenerator
+
+    var clock = ClusterClock()
+    /// Nanoseconds; the owner moves them with `advance`.
+    private(set) var now: Int64
+    private(set) var wallNow: Int64
+
+    var effects = Effects()
+    var isPublished = false
+    var isPublishing = false
+    var isVersionProposed = false
+    var versionCheckDue: Int64?
+    var lastSyncProposedAt: Int64
+    var leaderLostAt: Int64?
+    package internal(set) var leadership: Leadership
+    package internal(set) var counters = PeerCounters()
+    package internal(set) var stopReason: StopReason?
+
+    /// Applies nothing yet: the first pump applies what is known to be committed.
+    package init(
+        configuration: EngineConfiguration, restored: RestoredState, monotonic: Int64, wall: Int64
+    ) {
+        self.configuration = configuration
+        heartbeatNanoseconds = configuration.heartbeatInterval.inNanoseconds
+        requestTimeout = configuration.requestTimeout.inNanoseconds
+        serverLog = Logger(label: "etcdserver")
+        raftLog = Logger(label: "raft")
+        raft = restored.makeRaft(configuration)
+        store = KeyStore(historyEventsMax: configuration.historyEventsMax)
+        membership = Membership()
+        appliedIndex = restored.snapshotIndex
+        appliedTerm = restored.snapshotTerm
+        readableFrom = restored.readableFrom
+        (now, wallNow) = (monotonic, wall)
+        lastSyncProposedAt = monotonic
+        let milliseconds = UInt64(max(0, wall / 1_000_000))
+        requestIDs = RequestIDGenerator(
+            member: configuration.member, unixMilliseconds: milliseconds)
+        reads = PendingReads(firstContext: UInt64(bitPattern: wall))
+        leadership = Leadership(since: monotonic, sinceWall: wall)
+    }
+
+    /// Moves the clocks, in nanoseconds: the monotonic one, which never goes back, and Unix time.
+    package func advance(monotonic: Int64, wall: Int64) {
+        now = max(now, monotonic)
+        wallNow = wall
+    }
+
+    /// A heartbeat interval has passed. Call `advance` before.
+    package func tick() {
+        raft.tick()
+        expireRequests()
+        askAgain()
+        performDuties()
+    }
+
+    /// Takes messages from other members.
+    package func receive(_ messages: [Message]) {
+        for message in messages {
+            if message.kind == .append { counters.appendsReceived += 1 }
+            raft.step(message)
+        }
+    }
+
+    /// Everything up to and with this batch is durable.
+    package func persisted(through sequence: UInt64) { raft.persisted(through: sequence) }
+
+    /// Brings out all that the calls since the last pump led to. Call `advance` before.
+    ///
+    /// `effects` is emptied first; its memory is used again.
+    package func pump(into out: inout Effects) {
+        out.removeAll()
+        swap(&effects, &out)
+        if stopReason == nil {
+            proposeQueued()
+            askForReadIndices()
+            drainRaft()
+            answerReads()
+            performDuties()
+        }
+        swap(&effects, &out)
+    }
+
+    /// Takes effects out of Raft until it has no more.
+    private func drainRaft() {
+        while let ready = raft.takeReady() {
+            note(ready.facts)
+            if let batch = ready.persist { effects.persist.append(PersistBatch(batch)) }
+            send(ready.messages)
+            for state in ready.readStates { reads.confirm(state.context, index: state.index) }
+            apply(ready.committed)
+            if stopReason != nil { return }
+            // A new leader may take what was queued, and be asked what was unanswered.
+            proposeQueued()
+        }
+    }
+
+    private func send(_ messages: [Message]) {
+        for message in messages where message.kind == .append { counters.appendsSent += 1 }
+        effects.messages += messages
+    }
+}

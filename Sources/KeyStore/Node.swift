@@ -1,0 +1,68 @@
+/// What an answer says of a node beside its key and value.
+package struct NodeAttributes: Equatable, Sendable {
+    package var isDirectory: Bool
+    /// Files only, and not where the node says what has been removed. A file's value may be empty
+    /// and is then still part of the answer.
+    package var hasValue: Bool
+    /// 0 for `/`, `/0` and `/1`: left out of an answer.
+    package var createdIndex: UInt64
+    package var modifiedIndex: UInt64
+    /// Unix nanoseconds; 0: permanent.
+    package var expiration: Int64
+
+    package var isPermanent: Bool { expiration == 0 }
+}
+
+/// A file or directory as a read found it, with all that is below it, unchanging. It refers to
+/// the tree's own memory: holding one makes later writes near it copy a few nodes, and holding a
+/// directory keeps its content in memory.
+///
+/// `@unchecked Sendable` for the reason given at `Tree`.
+package struct Node: @unchecked Sendable {
+    let item: Item
+
+    package var isDirectory: Bool { item.isDirectory }
+    package var createdIndex: UInt64 { item.header.createdIndex }
+    package var modifiedIndex: UInt64 { item.header.modifiedIndex }
+    /// Unix nanoseconds; 0: permanent.
+    package var expiration: Int64 { item.header.expiration }
+    package var valueBytesCount: Int { Int(item.header.valueCount) }
+
+    package var attributes: NodeAttributes {
+        NodeAttributes(
+            isDirectory: isDirectory, hasValue: !isDirectory, createdIndex: createdIndex,
+            modifiedIndex: modifiedIndex, expiration: expiration)
+    }
+
+    /// Left out of listings, with all below: the name starts with `_`.
+    package var isHidden: Bool { item.name.first == StorePath.underscore }
+
+    /// A directory that has no content, hidden or not.
+    package var isEmptyDirectory: Bool { item.isDirectory && item.header.children == nil }
+
+    /// The last component of the node's key; empty for the root. The bytes are valid inside
+    /// `body` only.
+    package func withName<R, E: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        defer { withExtendedLifetime(item) {} }
+        return try body(item.name)
+    }
+
+    /// A file's value; nothing for a directory. The bytes are valid inside `body` only.
+    package func withValue<R, E: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        defer { withExtendedLifetime(item) {} }
+        return try body(item.value)
+    }
+
+    /// Everything below this node, names in byte order.
+    ///
+    /// - Parameters:
+    ///   - isRecursive: go into directories; else only this node's own children are given.
+    ///   - skipsHidden: leave out hidden nodes and all below them. This node itself is not asked.
+    package func walk(isRecursive: Bool, skipsHidden: Bool) -> NodeWalk {
+        NodeWalk(self, isRecursive: isRecursive, skipsHidden: skipsHidden)
+    }
+}

@@ -1,2 +1,0 @@
-import BenchCore
-probe()

@@ -1,0 +1,64 @@
+import Testing
+
+@testable import Configuration
+
+/// The first log lines, as `reference/cli.md` §4 has them.
+@Suite struct NotesTests {
+    private func configuration(_ arguments: [String]) throws -> ServerConfiguration {
+        let result = Configuration.read(arguments: arguments, environment: ["ETCD_DEBUG": "1"])
+        guard case .run(let configuration) = result else { throw Refused(result: "\(result)") }
+        return configuration
+    }
+
+    private struct Refused: Error { let result: String }
+
+    @Test func startBeginsWithTheEnvironmentAndEndsWithTheDataDirectory() throws {
+        let lines = try configuration(["-name", "m1"]).startNotes.map(\.description)
+        #expect(lines.first == "I | flags: recognized and used environment variable ETCD_DEBUG=1")
+        #expect(lines[1] == "I | etcdmain: etcd Version: 2.3.8")
+        #expect(
+            lines.last
+                == "W | etcdmain: no data-dir provided, using default data-dir ./m1.etcd")
+        let given = try configuration(["-data-dir", "/d"]).startNotes
+        #expect(!given.contains { $0.text.contains("no data-dir provided") })
+    }
+
+    @Test func memberOfAFirstStart() throws {
+        let arguments = [
+            "-name", "m1", "-data-dir", "/d", "-heartbeat-interval", "77", "-election-timeout",
+            "1500", "-snapshot-count", "60",
+        ]
+        let lines = try configuration(arguments).memberNotes(isFirstStart: true)
+        #expect(
+            lines.map(\.description) == [
+                "I | etcdserver: name = m1",
+                "I | etcdserver: data dir = /d",
+                "I | etcdserver: member dir = /d/member",
+                "I | etcdserver: heartbeat = 77ms",
+                "I | etcdserver: election = 1463ms",
+                "I | etcdserver: snapshot count = 60",
+                "I | etcdserver: advertise client URLs = "
+                    + "http://localhost:2379,http://localhost:4001",
+                "I | etcdserver: initial advertise peer URLs = "
+                    + "http://localhost:2380,http://localhost:7001",
+                "I | etcdserver: initial cluster = "
+                    + "m1=http://localhost:2380,m1=http://localhost:7001",
+            ])
+    }
+
+    @Test func memberOfALaterStart() throws {
+        let lines = try configuration(["-data-dir", "/d"]).memberNotes(isFirstStart: false)
+        #expect(lines.last?.text.hasPrefix("advertise client URLs = ") == true)
+    }
+
+    @Test func everyUnbuiltFeatureIsRefusedByName() throws {
+        let faults = try configuration(["-cert-file", "c", "-proxy", "on"]).faultsOfUnbuiltFeatures
+        #expect(
+            faults.map(\.text) == [
+                "-proxy is set to what kvd 0.1.0 does not have yet",
+                "-cert-file is set to what kvd 0.1.0 does not have yet",
+            ])
+        #expect(faults.allSatisfy { $0.exitCode == 1 && $0.advice != nil })
+        #expect(try configuration([]).faultsOfUnbuiltFeatures.isEmpty)
+    }
+}
