@@ -10,7 +10,7 @@ import PackageDescription
 ///     Cluster                                        members, ids, versions
 ///     Raft   Storage   KeyStore   Logs               Raft and KeyStore: no I/O, no clock
 ///     RaftModel   StorageIO                          values and their bytes; the door to the disk
-///     ProtoWire   CSystem   CLZ4                     varints on raw bytes; C
+///     ProtoWire   CKvd   CLZ4                     varints on raw bytes; C
 let features = ["ExistentialAny", "InternalImportsByDefault", "MemberImportVisibility"]
 let strict: [SwiftSetting] =
     features.map { .enableUpcomingFeature($0) } + [.treatAllWarnings(as: .error)]
@@ -54,27 +54,48 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
     ],
     targets: [
-        .target(name: "CSystem"),
+        .target(name: "CKvd"),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
         module("ProtoWire"),
         module("RaftModel", ["ProtoWire"]),
         module("Raft", ["RaftModel", deque]),
-        module("StorageIO", ["CSystem"]),
-        module("Storage", ["CSystem", "ProtoWire", "RaftModel", "StorageIO"]),
+        module("StorageIO", ["CKvd"]),
+        module("Storage", ["CKvd", "ProtoWire", "RaftModel", "StorageIO"]),
         module("KeyStore"),
         module("Logs", [log]),
-        module("Cluster", ["RaftModel", log, outside("Crypto", "swift-crypto")]),
+        module("Cluster", ["RaftModel", outside("Crypto", "swift-crypto")]),
         module("Configuration", ["Cluster", "RaftModel", arguments]),
-        module("KVServer", ["Raft", "RaftModel", "KeyStore", "Cluster", deque, log]),
-        module("Transport", ["RaftModel", "ProtoWire", "Cluster", nioCore, nioPosix, nioHTTP, log]),
+        module("KVServer", ["Raft", "RaftModel", "ProtoWire", "KeyStore", "Cluster", deque, log]),
+        module(
+            "Transport",
+            ["RaftModel", "ProtoWire", "Cluster", "Logs", nioCore, nioPosix, nioHTTP, log]),
         module("ClientAPI", ["KVServer", "KeyStore", "Cluster", "RaftModel", nioCore, nioHTTP, log]),
-        module("BenchCore", [nioCore, nioPosix, histogram]),
+        .systemLibrary(name: "CEpoll", path: "Sources/BenchCore/CEpoll"),
+        module("BenchCore", ["CEpoll", histogram]),
         program(
             "kvd",
             [
                 "ClientAPI", "Transport", "KVServer", "Storage", "StorageIO", "KeyStore", "Cluster",
-                "Configuration", "Logs", "RaftModel", nioCore, nioPosix, log,
+                "Configuration", "Logs", "Raft", "RaftModel", nioCore, nioPosix, log,
             ]),
-        program("kvd-bench", ["BenchCore", arguments, nioCore, nioPosix]),
+        program("kvd-bench", ["BenchCore", arguments]),
+        .target(
+            name: "SchemaSupport", dependencies: [outside("SwiftProtobuf", "swift-protobuf")],
+            path: "Tests/SchemaSupport", swiftSettings: strict),
+        .target(name: "ProcessSupport", path: "Tests/ProcessSupport", swiftSettings: strict),
+        tests("ProtoWireTests", ["ProtoWire"]),
+        tests(
+            "RaftModelTests",
+            ["RaftModel", "ProtoWire", "SchemaSupport", outside("SwiftProtobuf", "swift-protobuf")]),
+        tests("RaftTests", ["Raft", "RaftModel"]),
+        tests("StorageIOTests", ["StorageIO", "CKvd"]),
+        tests("StorageTests", ["Storage", "StorageIO", "ProtoWire", "RaftModel"]),
+        tests("KeyStoreTests", ["KeyStore"]),
+        tests("LogsTests", ["Logs", log]),
+        tests("ClusterTests", ["Cluster", "RaftModel"]),
+        tests("ConfigurationTests", ["Configuration", "Cluster"]),
+        tests("KVServerTests", ["KVServer"]),
+        tests("BenchCoreTests", ["BenchCore", histogram]),
+        tests("EndToEndTests", ["ProcessSupport", "kvd"]),
     ]
 )

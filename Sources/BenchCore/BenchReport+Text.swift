@@ -9,7 +9,9 @@ extension BenchReport {
         for (name, part) in (operations ?? [:]).sorted(by: { $0.key < $1.key }) {
             let label = "  \(name)".padded(to: 13)
             lines.append("\(label)\(count(part.requestsPerSecond)) req/s")
-            if let latency = part.latencyMicroseconds { lines.append("             \(latency.text)") }
+            if let latency = part.latencyMicroseconds {
+                lines.append("             \(latency.text)")
+            }
         }
         if let watch {
             lines.append(
@@ -66,7 +68,8 @@ extension BenchReport {
         if let watchers = config.watchers {
             parts.append("\(watchers) watchers (\(config.watchMode ?? ""))")
         }
-        return "\(benchmark): \(parts.joined(separator: ", ")) → \(config.urls.joined(separator: " "))"
+        return
+            "\(benchmark): \(parts.joined(separator: ", ")) → \(config.urls.joined(separator: " "))"
     }
 
     private func count(_ value: Double) -> String { decimals(value, 0).padded(to: 9) }

@@ -94,7 +94,7 @@ package struct BenchRun: ~Copyable {
     private static func work(_ plan: BenchPlan, index: Int, control: RunControl) {
         let outcome: Result<Recorder, BenchError>
         do throws(BenchError) {
-            let worker = try Worker(plan, index: index, control: control)
+            var worker = try Worker(plan, index: index, control: control)
             outcome = .success(try worker.run())
         } catch {
             // Nobody can begin: let the others end too.

@@ -38,6 +38,7 @@ package struct Endpoint: Sendable, Equatable {
         self.address = address
     }
 
+    /// An IPv4 address if there is one: `localhost` has both, and servers mostly listen there.
     private static func resolve(host: String, port: UInt16) -> [UInt8]? {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
@@ -46,8 +47,10 @@ package struct Endpoint: Sendable, Equatable {
             return nil
         }
         defer { freeaddrinfo(list) }
-        guard let address = first.pointee.ai_addr else { return nil }
+        let all = sequence(first: first) { $0.pointee.ai_next }
+        let chosen = all.first { $0.pointee.ai_family == AF_INET } ?? first
+        guard let address = chosen.pointee.ai_addr else { return nil }
         return Array(
-            UnsafeRawBufferPointer(start: address, count: Int(first.pointee.ai_addrlen)))
+            UnsafeRawBufferPointer(start: address, count: Int(chosen.pointee.ai_addrlen)))
     }
 }

@@ -20,6 +20,8 @@ final class Link {
     private var partial: [UInt8] = []
     private var unsent: [UInt8] = []
     private var wantsWritable = false
+    /// How often the connection stood.
+    private(set) var openCount = 0
 
     init(_ endpoint: Endpoint, token: Int) {
         self.endpoint = endpoint
@@ -44,6 +46,7 @@ final class Link {
         let code = Socket.pendingError(descriptor)
         guard code == 0 else { return code }
         phase = .open
+        openCount += 1
         lastProgress = now
         setWantsWritable(false, poller)
         return nil

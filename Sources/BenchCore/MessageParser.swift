@@ -66,7 +66,8 @@ package struct MessageParser: Sendable {
             case .chunkData(let remaining):
                 guard let body = takeBody(bytes, &position, remaining) else { return .needMore }
                 state =
-                    body.count == remaining ? .chunkEnd : .chunkData(remaining: remaining - body.count)
+                    body.count == remaining
+                    ? .chunkEnd : .chunkData(remaining: remaining - body.count)
                 return .body(body)
             case .untilClose:
                 guard let body = takeBody(bytes, &position, .max) else { return .needMore }

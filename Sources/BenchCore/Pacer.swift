@@ -44,11 +44,13 @@ package struct Pacer: Sendable {
 
     /// How many requests are due at `now` and were not taken.
     package func overdueCount(now: Nanoseconds) -> Int {
-        guard ratePerSecond != nil else { return 0 }
-        var rest = self
-        var count = 0
-        while rest.take(now: now) != nil { count += 1 }
-        return count
+        guard let ratePerSecond, end > start, now >= start else { return 0 }
+        // The first request due later than `last`: the inverse of `offset(of:)`.
+        let last = min(now, end - 1) - start
+        let (seconds, rest) = last.quotientAndRemainder(dividingBy: 1_000_000_000)
+        let bound =
+            seconds * ratePerSecond + ((rest + 1) * ratePerSecond + 999_999_999) / 1_000_000_000
+        return bound > next ? Int((bound - next + step - 1) / step) : 0
     }
 
     private func offset(of request: UInt64, _ ratePerSecond: UInt64) -> Nanoseconds {

@@ -72,7 +72,9 @@ package struct RequestTemplate: Sendable {
     private static func filler(_ plan: BenchPlan) -> String {
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".utf8)
         var random = SplitMix64(seed: plan.seed ^ 0x76616C7565)
-        let bytes = (0..<plan.valueSizeBytes).map { _ in alphabet[random.next(below: alphabet.count)] }
+        let bytes = (0..<plan.valueSizeBytes).map { _ in
+            alphabet[random.next(below: alphabet.count)]
+        }
         return String(decoding: bytes, as: UTF8.self)
     }
 }

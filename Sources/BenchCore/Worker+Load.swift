@@ -5,7 +5,7 @@ extension Worker {
     ///
     /// In the closed loop this matters at the start only: from then on a connection sends its next
     /// request when an answer came.
-    func sendDue(now: Nanoseconds) {
+    mutating func sendDue(now: Nanoseconds) {
         guard let due = pacer.nextDue, due <= now else { return }
         let slotCount = loads.count * plan.pipelineDepth
         guard inFlightCount < slotCount else { return }
@@ -27,7 +27,7 @@ extension Worker {
     }
 
     /// Renders and sends requests as long as they are due and the connection takes them.
-    func fill(_ load: LoadConnection, now: Nanoseconds, countMax: Int = .max) {
+    mutating func fill(_ load: LoadConnection, now: Nanoseconds, countMax: Int = .max) {
         var count = 0
         while load.hasRoom, !isStopping {
             var length = 0
@@ -54,7 +54,7 @@ extension Worker {
     }
 
     /// The intended send time of the next request, if one is due and the run has one left.
-    private func takeDue(now: Nanoseconds) -> Nanoseconds? {
+    private mutating func takeDue(now: Nanoseconds) -> Nanoseconds? {
         guard remainingShare > 0, let intended = pacer.take(now: now) else { return nil }
         if intended >= recorder.measureFrom { remainingShare -= 1 }
         return intended
@@ -62,7 +62,7 @@ extension Worker {
 
     // MARK: Receiving
 
-    func handle(_ event: Poller.Event, _ load: LoadConnection) {
+    mutating func handle(_ event: Poller.Event, _ load: LoadConnection) {
         let link = load.link
         if case .connecting = link.phase {
             let now = MonotonicClock.now()
@@ -72,6 +72,7 @@ extension Worker {
                 }
                 return lose(load, .connectionLost, now: now)
             }
+            if link.openCount > 1 { recorder.reconnectCount += 1 }
             return fill(load, now: now)
         }
         guard link.isOpen else { return }
@@ -84,7 +85,7 @@ extension Worker {
         if event.isReadable { receive(load) }
     }
 
-    private func receive(_ load: LoadConnection) {
+    private mutating func receive(_ load: LoadConnection) {
         let received = load.link.receive(into: receiveRoom)
         let now = MonotonicClock.now()
         switch received {
@@ -98,7 +99,7 @@ extension Worker {
     }
 
     /// Accounts for every answer that ends in `bytes`. False: the connection was given up.
-    private func take(
+    private mutating func take(
         _ bytes: UnsafeRawBufferPointer, _ load: LoadConnection, now: Nanoseconds
     ) -> Bool {
         let link = load.link
@@ -135,7 +136,9 @@ extension Worker {
         }
     }
 
-    private func answered(_ request: InFlightQueue.Request, _ status: Int, now: Nanoseconds) {
+    private mutating func answered(
+        _ request: InFlightQueue.Request, _ status: Int, now: Nanoseconds
+    ) {
         inFlightCount -= 1
         if recorder.answered(request, status: status, now: now) {
             successCount += 1
@@ -145,7 +148,7 @@ extension Worker {
     }
 
     /// Gives the connection up, with everything that was asked on it.
-    func lose(
+    mutating func lose(
         _ load: LoadConnection, _ failure: Failure, now: Nanoseconds, retryAt: Nanoseconds? = nil
     ) {
         while let request = load.inFlight.pop() {

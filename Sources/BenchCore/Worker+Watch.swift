@@ -3,7 +3,7 @@ extension WatchConnection {
 }
 
 extension Worker {
-    func handle(_ event: Poller.Event, _ watch: WatchConnection) {
+    mutating func handle(_ event: Poller.Event, _ watch: WatchConnection) {
         let link = watch.link
         if case .connecting = link.phase {
             let now = MonotonicClock.now()
@@ -13,6 +13,7 @@ extension Worker {
                 }
                 return lose(watch, now: now)
             }
+            if link.openCount > 1 { recorder.reconnectCount += 1 }
             return ask(watch, now: now)
         }
         guard link.isOpen else { return }
@@ -22,7 +23,7 @@ extension Worker {
         if event.isReadable { receive(watch) }
     }
 
-    private func ask(_ watch: WatchConnection, now: Nanoseconds) {
+    private mutating func ask(_ watch: WatchConnection, now: Nanoseconds) {
         let sent = watch.request().withUnsafeBytes { bytes in
             recorder.bytesSent += bytes.count
             return watch.link.send(bytes, poller)
@@ -30,7 +31,7 @@ extension Worker {
         if !sent { lose(watch, now: now) }
     }
 
-    private func receive(_ watch: WatchConnection) {
+    private mutating func receive(_ watch: WatchConnection) {
         let received = watch.link.receive(into: receiveRoom)
         let now = MonotonicClock.now()
         switch received {
@@ -46,7 +47,7 @@ extension Worker {
         }
     }
 
-    private func take(
+    private mutating func take(
         _ bytes: UnsafeRawBufferPointer, _ watch: WatchConnection, now: Nanoseconds
     ) throws(MessageParser.Malformed) {
         let link = watch.link
@@ -72,7 +73,7 @@ extension Worker {
         }
     }
 
-    private func scan(
+    private mutating func scan(
         _ bytes: UnsafeRawBufferPointer, _ watch: WatchConnection, now: Nanoseconds
     ) {
         var lastIndex = watch.lastIndex
@@ -86,7 +87,7 @@ extension Worker {
 
     /// A long poll's answer ends with its event; a stream's should not end at all. False: the
     /// connection was given up.
-    private func answerEnded(_ watch: WatchConnection, now: Nanoseconds) -> Bool {
+    private mutating func answerEnded(_ watch: WatchConnection, now: Nanoseconds) -> Bool {
         if watch.status != 200 {
             // The history may have run past: begin anew, without an index.
             watch.lastIndex = nil
@@ -112,7 +113,7 @@ extension Worker {
     }
 
     /// Gives the connection up; it is opened and asked again.
-    func lose(
+    mutating func lose(
         _ watch: WatchConnection, now: Nanoseconds, retryAt: Nanoseconds? = nil,
         counting: Bool = true
     ) {

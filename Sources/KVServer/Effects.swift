@@ -1,17 +1,6 @@
 package import KeyStore
+package import Raft
 package import RaftModel
-
-/// What must be made durable together: hard state and entries under one sync.
-package struct PersistBatch: Sendable {
-    /// Goes up by one from batch to batch; handed back through `Engine.persisted(through:)`.
-    package var sequence: UInt64
-    /// Nil: unchanged.
-    package var hardState: HardState?
-    /// They replace whatever the log holds from `entries[0].index` on.
-    package var entries: [Entry]
-    /// A change of the commit index alone need not be synced, only written some time.
-    package var needsSync: Bool
-}
 
 /// What the owner of an `Engine` has to do for it after a pump.
 ///
@@ -19,11 +8,13 @@ package struct PersistBatch: Sendable {
 /// as early as it can; then everything else in any order. Nothing here waits for `persist`:
 /// what must not leave before it is durable is not in here until `persisted` was reported.
 package struct Effects {
-    package var persist: [PersistBatch] = []
+    package var persist: [Raft.PersistBatch] = []
     /// To other members; any of them may be lost.
     package var messages: [Message] = []
     package var answers: [(Ticket, Outcome)] = []
-    package var watchEvents: [(WatcherID, Event)] = []
+    package var notifications: [Notification] = []
+    /// Content of removed directories: let go of it on another thread, as that may take long.
+    package var removedContent: [RemovedContent] = []
     /// The members this one talks to changed: compare `Engine.membership`.
     package var peersChanged = false
     /// Ask every other member for its versions, and report them to `Engine.versionsLearnt`.
@@ -38,7 +29,8 @@ package struct Effects {
         persist.removeAll(keepingCapacity: true)
         messages.removeAll(keepingCapacity: true)
         answers.removeAll(keepingCapacity: true)
-        watchEvents.removeAll(keepingCapacity: true)
+        notifications.removeAll(keepingCapacity: true)
+        removedContent.removeAll()
         peersChanged = false
         wantsVersions = false
         stop = nil

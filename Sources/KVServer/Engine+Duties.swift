@@ -1,4 +1,7 @@
 package import Cluster
+import KeyStore
+import Logging
+import Raft
 package import RaftModel
 
 /// What a member does by itself: publish its name and client URLs, keep the cluster's clock going,
@@ -17,6 +20,8 @@ extension Engine {
         syncIfDue()
         if versionCheckDue.map({ $0 <= now }) ?? true {
             versionCheckDue = now + Self.versionCheckInterval
+            // What was proposed and not applied since the last check was lost.
+            isVersionProposed = false
             effects.wantsVersions = true
         }
     }
@@ -54,7 +59,7 @@ extension Engine {
     package var clusterTime: Int64 { clock.now(monotonic: now, wall: wallNow) }
 
     private func syncIfDue() {
-        let hasTTLs = store.hasExpiringKeys
+        let hasTTLs = store.hasExpiringNodes
         let interval = hasTTLs ? KVServer.syncIntervalNanoseconds : Self.idleSyncInterval
         guard now - lastSyncProposedAt >= interval else { return }
         lastSyncProposedAt = now

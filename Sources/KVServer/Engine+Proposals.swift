@@ -1,3 +1,5 @@
+import Cluster
+import Raft
 package import RaftModel
 
 /// A command that has its id and its bytes, and waits for a leader to take it.

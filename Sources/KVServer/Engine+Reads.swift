@@ -1,11 +1,17 @@
-package import RaftModel
+import Cluster
+import Raft
+import RaftModel
 
 extension Engine {
     /// Whether plain reads may be answered from the store.
     ///
     /// After a restart the store begins behind what this member had shown before it: replay has to
-    /// reach the commit index that it knew, else a client could see time run backwards.
-    package var isReadable: Bool { appliedIndex >= readableFrom }
+    /// reach the commit index that it knew, else a client could see time run backwards. Entries
+    /// beyond it may have been thrown away by a new leader: an applied entry of a later term than
+    /// all that the log had stands for everything committed before.
+    package var isReadable: Bool {
+        appliedIndex >= readableFrom || appliedTerm > restoredTerm
+    }
 
     /// Answers `.readable` as soon as plain reads may be answered; never before the next pump.
     package func whenReadable(ticket: Ticket) {
@@ -35,9 +41,33 @@ extension Engine {
         for context in reads.takeUnanswered(since: now - interval, now: now) { ask(context) }
     }
 
+    /// Asks once more for all that is unanswered: a leader is there again.
+    func askNewLeader() {
+        for context in reads.takeUnanswered(since: now, now: now) { ask(context) }
+    }
+
     private func ask(_ context: UInt64) {
-        // A refusal (no leader, or one that is too new to know) is answered by asking again.
-        _ = raft.readIndex(context: context)
+        switch raft.readIndex(context: context) {
+        case .asked, .noLeader: break  // what gets no answer is asked again
+        case .unsupported: readThroughLog(context)
+        }
+    }
+
+    /// Some member is an etcd 2.3: the read takes its place in the log, as it does there.
+    private func readThroughLog(_ context: UInt64) {
+        var view = RequestView()
+        view.method = .quorumGet
+        (view.quorum, view.wait) = (true, false)
+        for ticket in reads.takeBatch(context) { enqueueRead(view, ticket) }
+    }
+
+    private func enqueueRead(_ view: RequestView, _ ticket: Ticket) {
+        var view = view
+        let root = Array(StorePath.keys.utf8)
+        root.withUnsafeBytes { path in
+            view.path = path
+            enqueue(view, owner: .client(ticket))
+        }
     }
 
     /// Answers the reads whose index is applied, and the plain reads held back by a restart.

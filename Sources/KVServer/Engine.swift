@@ -1,6 +1,6 @@
 package import Cluster
 package import KeyStore
-package import Logging
+import Logging
 package import Raft
 package import RaftModel
 
@@ -16,7 +16,7 @@ package final class Engine {
 
     var raft: Raft
     /// The state machine. Read it on this thread only; `store.tree` may leave it.
-    package var store: KeyStore
+    package let store: Store
     /// As of the last applied entry.
     package internal(set) var membership: Membership
     package internal(set) var clusterVersion: SemanticVersion?
@@ -25,6 +25,8 @@ package final class Engine {
 
     /// Plain reads wait until this is applied.
     let readableFrom: UInt64
+    /// The term of the last entry that the log had at the start.
+    let restoredTerm: UInt64
     var pending = PendingRequests()
     var reads: PendingReads
     var gatedReads: [(Ticket, deadline: Int64)] = []
@@ -49,20 +51,28 @@ package final class Engine {
     package internal(set) var stopReason: StopReason?
 
     /// Applies nothing yet: the first pump applies what is known to be committed.
+    ///
+    /// - Parameters:
+    ///   - readableFrom: plain reads wait until this index is applied (see `isReadable`).
+    ///   - monotonic, wall: both clocks now, in nanoseconds.
     package init(
-        configuration: EngineConfiguration, restored: RestoredState, monotonic: Int64, wall: Int64
+        configuration: EngineConfiguration, restored: Raft.RestoredState, readableFrom: UInt64,
+        monotonic: Int64, wall: Int64
     ) {
         self.configuration = configuration
         heartbeatNanoseconds = configuration.heartbeatInterval.inNanoseconds
         requestTimeout = configuration.requestTimeout.inNanoseconds
         serverLog = Logger(label: "etcdserver")
         raftLog = Logger(label: "raft")
-        raft = restored.makeRaft(configuration)
-        store = KeyStore(historyEventsMax: configuration.historyEventsMax)
+        raft = Raft(configuration.raft, restored: restored)
+        var options = Store.Options()
+        options.historyEventsMax = configuration.historyEventsMax
+        store = Store(options: options)
         membership = Membership()
-        appliedIndex = restored.snapshotIndex
-        appliedTerm = restored.snapshotTerm
-        readableFrom = restored.readableFrom
+        appliedIndex = restored.snapshot.index
+        appliedTerm = restored.snapshot.term
+        self.readableFrom = readableFrom
+        restoredTerm = raft.term(at: raft.lastIndex) ?? 0
         (now, wallNow) = (monotonic, wall)
         lastSyncProposedAt = monotonic
         let milliseconds = UInt64(max(0, wall / 1_000_000))
@@ -116,13 +126,15 @@ package final class Engine {
     /// Takes effects out of Raft until it has no more.
     private func drainRaft() {
         while let ready = raft.takeReady() {
-            note(ready.facts)
-            if let batch = ready.persist { effects.persist.append(PersistBatch(batch)) }
+            ready.facts.forEach(note)
+            if let state = ready.softState { leadershipChanged(state) }
+            if let batch = ready.persist { effects.persist.append(batch) }
             send(ready.messages)
             for state in ready.readStates { reads.confirm(state.context, index: state.index) }
             apply(ready.committed)
-            if stopReason != nil { return }
-            // A new leader may take what was queued, and be asked what was unanswered.
+            guard stopReason == nil else { return }
+            if let last = ready.committed.last { raft.applied(through: last.index) }
+            // A new leader may take what was queued.
             proposeQueued()
         }
     }

@@ -1,4 +1,5 @@
 package import Cluster
+import Raft
 package import RaftModel
 
 /// What an `Engine` needs to know that does not change while it runs. Durations in nanoseconds of
@@ -38,6 +39,16 @@ package struct EngineConfiguration: Sendable {
     /// How long a request waits for its answer: 5 s and two election timeouts, as etcd's.
     package var requestTimeout: Duration {
         .seconds(5) + heartbeatInterval * (2 * electionTicks)
+    }
+}
+
+extension EngineConfiguration {
+    var raft: Raft.Configuration {
+        var raft = Raft.Configuration(id: member, electionTicks: electionTicks, seed: seed)
+        raft.fastForwardsFirstElection = true
+        raft.features = .etcd23
+        raft.uncommittedBytesMax = uncommittedBytesMax
+        return raft
     }
 }
 

@@ -44,6 +44,14 @@ struct PendingReads {
         return lastContext
     }
 
+    /// Takes a batch out: its reads go another way.
+    mutating func takeBatch(_ context: UInt64) -> [Ticket] {
+        guard let batch = asked.removeValue(forKey: context) else { return [] }
+        count -= batch.tickets.count
+        dropAnswered()
+        return batch.tickets
+    }
+
     /// The read index of a batch is known; unknown contexts are late answers to earlier asks.
     mutating func confirm(_ context: UInt64, index: UInt64) {
         guard let batch = asked.removeValue(forKey: context) else { return }

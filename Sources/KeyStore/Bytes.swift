@@ -66,3 +66,13 @@ enum Bytes {
         return end
     }
 }
+
+extension [UInt8] {
+    /// `withUnsafeBytes` with typed errors.
+    @inline(__always)
+    func withBytes<R, E: Error>(
+        _ body: (UnsafeRawBufferPointer) throws(E) -> R
+    ) throws(E) -> R {
+        try withUnsafeBufferPointer { bytes throws(E) in try body(UnsafeRawBufferPointer(bytes)) }
+    }
+}

@@ -76,8 +76,8 @@ final class Item: ManagedBuffer<Item.Header, UInt8> {
 
     /// Same name and stamp; shares the children. For a directory that a view refers to.
     func copiedDirectory() -> Item {
-        let copy = withoutChildren(modifiedIndex: header.modifiedIndex)
-        copy.header.children = header.children
+        let copy = withoutChildren(modifiedIndex: modifiedIndex)
+        copy.children = children
         return copy
     }
 
@@ -87,30 +87,57 @@ final class Item: ManagedBuffer<Item.Header, UInt8> {
         return .directory(
             name: name,
             Stamp(
-                createdIndex: header.createdIndex, modifiedIndex: modifiedIndex,
-                expiration: header.expiration))
+                createdIndex: createdIndex, modifiedIndex: modifiedIndex,
+                expiration: expiration))
     }
 
     /// A long chain of nested directories is freed by a loop, not by nested calls.
     deinit {
-        if let children = header.children {
-            header.children = nil
-            TreeNode.release(children)
+        if let content = children {
+            children = nil
+            TreeNode.release(content)
         }
     }
 }
 
 extension Item {
+    /// Not through `header`: a class's property is checked for exclusive access each time.
+    @inline(__always)
+    private var facts: UnsafeMutablePointer<Header> { withUnsafeMutablePointerToHeader { $0 } }
+
+    /// Where the reference to a directory's content is kept.
+    @inline(__always)
+    var childrenPlace: UnsafeMutablePointer<TreeNode?> {
+        assert(isDirectory)
+        return withUnsafeMutablePointer(to: &facts.pointee.children) { $0 }
+    }
+
+    @inline(__always)
+    var children: TreeNode? {
+        get { facts.pointee.children }
+        set { facts.pointee.children = newValue }
+    }
+
+    @inline(__always)
+    var expiration: Int64 {
+        get { facts.pointee.expiration }
+        set { facts.pointee.expiration = newValue }
+    }
+
+    @inline(__always) var createdIndex: UInt64 { facts.pointee.createdIndex }
+    @inline(__always) var modifiedIndex: UInt64 { facts.pointee.modifiedIndex }
+    @inline(__always) var valueCount: Int { Int(facts.pointee.valueCount) }
+
     @inline(__always)
     private var tail: UnsafeMutableRawPointer {
         UnsafeMutableRawPointer(withUnsafeMutablePointerToElements { $0 })
     }
 
     @inline(__always)
-    var isDirectory: Bool { header.shape & Self.directoryBit != 0 }
+    var isDirectory: Bool { facts.pointee.shape & Self.directoryBit != 0 }
 
     @inline(__always)
-    var nameCount: Int { Int(header.shape & ~Self.directoryBit) }
+    var nameCount: Int { Int(facts.pointee.shape & ~Self.directoryBit) }
 
     /// Valid only while something keeps this item alive.
     @inline(__always)
@@ -121,9 +148,9 @@ extension Item {
     /// Valid only while something keeps this item alive.
     @inline(__always)
     var value: UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: tail + nameCount, count: Int(header.valueCount))
+        UnsafeRawBufferPointer(start: tail + nameCount, count: valueCount)
     }
 
     /// Bytes of memory it takes, roughly as the allocator counts.
-    var footprintBytes: Int { 64 + nameCount + Int(header.valueCount) }
+    var footprintBytes: Int { 64 + nameCount + valueCount }
 }

@@ -22,11 +22,11 @@ package struct Node: @unchecked Sendable {
     let item: Item
 
     package var isDirectory: Bool { item.isDirectory }
-    package var createdIndex: UInt64 { item.header.createdIndex }
-    package var modifiedIndex: UInt64 { item.header.modifiedIndex }
+    package var createdIndex: UInt64 { item.createdIndex }
+    package var modifiedIndex: UInt64 { item.modifiedIndex }
     /// Unix nanoseconds; 0: permanent.
-    package var expiration: Int64 { item.header.expiration }
-    package var valueBytesCount: Int { Int(item.header.valueCount) }
+    package var expiration: Int64 { item.expiration }
+    package var valueBytesCount: Int { item.valueCount }
 
     package var attributes: NodeAttributes {
         NodeAttributes(
@@ -38,7 +38,7 @@ package struct Node: @unchecked Sendable {
     package var isHidden: Bool { item.name.first == StorePath.underscore }
 
     /// A directory that has no content, hidden or not.
-    package var isEmptyDirectory: Bool { item.isDirectory && item.header.children == nil }
+    package var isEmptyDirectory: Bool { item.isDirectory && item.children == nil }
 
     /// The last component of the node's key; empty for the root. The bytes are valid inside
     /// `body` only.

@@ -39,7 +39,7 @@ package struct NodeWalk: @unchecked Sendable {
     init(_ node: Node, isRecursive: Bool, skipsHidden: Bool) {
         self.isRecursive = isRecursive
         self.skipsHidden = skipsHidden
-        if let children = node.item.header.children {
+        if let children = node.item.children {
             frames.append(Frame(node: children, isRoot: true))
         }
     }
@@ -75,7 +75,7 @@ package struct NodeWalk: @unchecked Sendable {
     private mutating func enter(_ item: Item) -> Step {
         guard item.isDirectory else { return .file(Node(item: item)) }
         depth += 1
-        if isRecursive, let children = item.header.children {
+        if isRecursive, let children = item.children {
             frames.append(Frame(node: children, isRoot: true))
         } else {
             mustClose = true

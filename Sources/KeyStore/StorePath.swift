@@ -73,6 +73,19 @@ enum StorePath {
         return clean.isEmpty ? [slash] : clean
     }
 
+    /// Where the last component of a clean path other than `/` starts.
+    @inline(__always)
+    static func nameStart(_ path: UnsafeRawBufferPointer) -> Int {
+        var start = path.count
+        while path[start - 1] != slash { start -= 1 }
+        return start
+    }
+
+    @inline(__always)
+    static func name(_ path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: path[nameStart(path)...])
+    }
+
     /// `/`, `/0` and `/1` cannot be written to.
     @inline(__always)
     static func isReadOnly(_ path: UnsafeRawBufferPointer) -> Bool {

@@ -36,7 +36,7 @@ package struct Tree: @unchecked Sendable {
     package func node(at path: UnsafeRawBufferPointer) throws(StoreError) -> Node {
         if !StorePath.isClean(path) {
             let clean = StorePath.cleaned(path)
-            return try clean.withUnsafeBytes { path throws(StoreError) in
+            return try clean.withBytes { path throws(StoreError) in
                 try Node(item: item(at: path))
             }
         }
@@ -72,7 +72,7 @@ package struct Tree: @unchecked Sendable {
             if !item._withUnsafeGuaranteedRef({ $0.isDirectory }) {
                 return .blocked(end: parentEnd)
             }
-            let child = item._withUnsafeGuaranteedRef { $0.header.children?.item(named: name) }
+            let child = item._withUnsafeGuaranteedRef { $0.children?.item(named: name) }
             guard let child else { return .missing(end: components.end) }
             item = child
         }
@@ -90,11 +90,22 @@ extension Tree {
         case blocked(end: Int)
     }
 
-    /// Goes down `path`, making everything on the way unshared. The pointers are valid until the
-    /// next change of the tree; `self` must not move meanwhile.
-    mutating func place(of path: UnsafeRawBufferPointer) -> Place {
+    /// Goes down `path`, making everything on the way unshared, and gives `body` what it finds.
+    /// The pointers are valid in `body`, and until it changes the tree.
+    @inline(__always)
+    mutating func update<R, E: Error>(
+        _ path: UnsafeRawBufferPointer, _ body: (Place) throws(E) -> R
+    ) throws(E) -> R {
+        try withUnsafeMutablePointer(to: &root) { root throws(E) in
+            try body(Self.place(of: path, from: root))
+        }
+    }
+
+    private static func place(
+        of path: UnsafeRawBufferPointer, from root: UnsafeMutablePointer<Item>
+    ) -> Place {
         var components = PathComponents(path)
-        var slot = withUnsafeMutablePointer(to: &root) { $0 }
+        var slot = root
         while true {
             let parentEnd = components.end
             guard let name = components.next() else { return .found(slot) }
@@ -122,9 +133,7 @@ extension Tree {
         if !isKnownUniquelyReferenced(&slot.pointee) {
             slot.pointee = slot.pointee.copiedDirectory()
         }
-        return slot.pointee.withUnsafeMutablePointerToHeader { header in
-            withUnsafeMutablePointer(to: &header.pointee.children) { $0 }
-        }
+        return slot.pointee.childrenPlace
     }
 
     /// Adds `item` as the end of `path`, making the directories between `parentEnd`, where
@@ -134,7 +143,7 @@ extension Tree {
         parentEnd: Int
     ) {
         let stamp = Item.Stamp(
-            createdIndex: item.header.createdIndex, modifiedIndex: item.header.createdIndex)
+            createdIndex: item.createdIndex, modifiedIndex: item.createdIndex)
         var bottom = item
         // From the end of the path upwards, so that one insertion puts it all in place.
         var end = path.count - item.nameCount - 1
@@ -143,9 +152,7 @@ extension Tree {
             while path[start - 1] != StorePath.slash { start -= 1 }
             let name = UnsafeRawBufferPointer(rebasing: path[start..<end])
             let parent = Item.directory(name: name, stamp)
-            withUnsafeMutablePointer(to: &parent.header.children) {
-                TreeNode.insert(bottom, into: $0)
-            }
+            TreeNode.insert(bottom, into: parent.childrenPlace)
             bottom = parent
             end = start - 1
         }
@@ -154,16 +161,14 @@ extension Tree {
 
     /// Takes out the item at `path`, which exists and is not the root.
     mutating func remove(_ path: UnsafeRawBufferPointer) -> Item {
-        var start = path.count
-        while path[start - 1] != StorePath.slash { start -= 1 }
-        let parentPath = UnsafeRawBufferPointer(rebasing: path[..<max(start - 1, 1)])
-        guard case .found(let parent) = place(of: parentPath) else {
-            preconditionFailure("the caller has found the item below this directory")
-        }
+        let start = StorePath.nameStart(path)
         let name = UnsafeRawBufferPointer(rebasing: path[start...])
-        guard let item = TreeNode.remove(name, from: Self.children(of: parent)) else {
-            preconditionFailure("the caller has found this item")
+        let parentPath = UnsafeRawBufferPointer(rebasing: path[..<max(start - 1, 1)])
+        return update(parentPath) { place in
+            guard case .found(let parent) = place,
+                let item = TreeNode.remove(name, from: Self.children(of: parent))
+            else { preconditionFailure("the caller has found this item") }
+            return item
         }
-        return item
     }
 }

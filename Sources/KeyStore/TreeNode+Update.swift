@@ -30,14 +30,14 @@ extension TreeNode {
     /// Adds `item`, whose name must not be there yet. `root` nil: the directory was empty.
     static func insert(_ item: Item, into root: UnsafeMutablePointer<TreeNode?>) {
         guard root.pointee != nil else {
-            let leaf = TreeNode.make(level: 0, capacity: capacityMin)
+            let leaf = TreeNode.make(level: 0, width: widthMin)
             leaf.insert(item, at: 0)
             root.pointee = leaf
             return
         }
         let place = UnsafeMutableRawPointer(root).assumingMemoryBound(to: TreeNode.self)
         guard let split = insert(item, below: place, isRightmost: true) else { return }
-        let above = TreeNode.make(level: place.pointee.level + 1, capacity: capacityMax)
+        let above = TreeNode.make(level: place.pointee.level + 1, width: widthMax)
         (above.children).initialize(to: place.pointee)
         above.insert(split.separator, at: 0, child: split.right)
         place.pointee = above
@@ -68,8 +68,8 @@ extension TreeNode {
             node.insert(item, at: index)
             return nil
         }
-        if node.capacity < capacityMax {
-            let larger = node.copied(capacity: node.capacity * 2)
+        if node.width < widthMax {
+            let larger = node.copied(width: node.width * 2)
             larger.insert(item, at: index)
             place.pointee = larger
             return nil
@@ -79,7 +79,7 @@ extension TreeNode {
 
     /// Names that only grow (queues, timestamps) leave full leaves behind, not half-full ones.
     private func splitLeaf(adding item: Item, at index: Int, isAppend: Bool) -> Split {
-        let right = TreeNode.make(level: 0, capacity: Self.capacityMax)
+        let right = TreeNode.make(level: 0, width: Self.widthMax)
         let middle = isAppend ? count : count / 2
         if !isAppend {
             moveTail(from: middle, to: right)
@@ -101,7 +101,7 @@ extension TreeNode {
             return nil
         }
         let middle = isAppend ? count - 1 : count / 2
-        let right = TreeNode.make(level: level, capacity: Self.capacityMax)
+        let right = TreeNode.make(level: level, width: Self.widthMax)
         let (promoted, child) = cutTail(after: middle, into: right)
         right.children.initialize(to: child)
         if index <= middle {
@@ -142,8 +142,8 @@ extension TreeNode {
         if node.isLeaf {
             if node.count == 0 {
                 root.pointee = nil
-            } else if node.capacity > capacityMin, node.count <= node.capacity / 4 {
-                place.pointee = node.copied(capacity: max(capacityMin, node.capacity / 2))
+            } else if node.width > widthMin, node.count <= node.width / 4 {
+                place.pointee = node.copied(width: max(widthMin, node.width / 2))
             }
         } else if node.count == 0 {
             place.pointee = node.children[0]
@@ -193,7 +193,7 @@ extension TreeNode {
         }
         right.moveTail(from: 0, to: left)
         if !right.isLeaf { right.children.deinitialize(count: 1) }
-        right.header.isHollow = true
+        right.facts.pointee.isHollow = true
         left.rebuildHeads()
     }
 

@@ -1,32 +1,36 @@
 /// Writes protobuf fields into memory measured beforehand.
 ///
 /// The memory must stay valid and unshared while the writer is used: it is a cursor on it, not
-/// its owner. Writing past its end is a programmer's error (a wrong `encodedSize`) and traps.
+/// its owner. Of what it held before nothing is kept: bytes behind `count` may be overwritten too.
+/// Writing past its end is a programmer's error (a wrong `encodedSize`) and traps.
 public struct WireWriter {
-    @usableFromInline let base: UnsafeMutableRawPointer
-    @usableFromInline let capacity: Int
-    @usableFromInline var position = 0
+    @usableFromInline let start: UnsafeMutableRawPointer
+    @usableFromInline let end: UnsafeMutableRawPointer
+    /// In `start...end`, always.
+    @usableFromInline var cursor: UnsafeMutableRawPointer
 
     /// Bytes written so far.
     @inlinable
-    public var count: Int { position }
+    public var count: Int { cursor - start }
 
     @inlinable
     public init(_ memory: UnsafeMutableRawBufferPointer) {
         // An empty buffer has no address; nothing will be written through the stand-in.
-        base = memory.baseAddress ?? UnsafeMutableRawPointer(bitPattern: 1).unsafelyUnwrapped
-        capacity = memory.count
+        start = memory.baseAddress ?? UnsafeMutableRawPointer(bitPattern: 1).unsafelyUnwrapped
+        end = start + memory.count
+        cursor = start
     }
 
     /// Claims the next `size` bytes.
-    @inlinable
+    @inlinable @inline(__always)
     mutating func claim(_ size: Int) -> UnsafeMutableRawPointer {
-        precondition(size >= 0 && size <= capacity - position, "encodedSize was too small")
-        defer { position += size }
-        return base + position
+        precondition(size <= end - cursor, "encodedSize was too small")
+        let place = cursor
+        cursor = place + size
+        return place
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func varint(_ value: UInt64) {
         if value < 0x80 {
             claim(1).storeBytes(of: UInt8(truncatingIfNeeded: value), as: UInt8.self)
@@ -39,7 +43,7 @@ public struct WireWriter {
     /// behind the varint is written later or not at all.
     @usableFromInline @inline(never)
     mutating func longVarint(_ value: UInt64) {
-        let room = capacity - position
+        let room = end - cursor
         let size = WireSize.varint(value)
         let place = claim(size)
         guard room >= 10 else { return Self.storeByByte(value, size, place) }
@@ -77,22 +81,32 @@ public struct WireWriter {
             of: UInt8(truncatingIfNeeded: rest), toByteOffset: size - 1, as: UInt8.self)
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func varintField(_ field: Int, _ value: UInt64) {
-        varint(UInt64(field) << 3)
-        varint(value)
+        tagged(UInt64(field) << 3, value)
     }
 
-    @inlinable
+    /// A tag and the number behind it: two bytes nearly always, and then written as one.
+    @inlinable @inline(__always)
+    mutating func tagged(_ tag: UInt64, _ value: UInt64) {
+        if tag < 0x80, value < 0x80 {
+            let both = UInt16(truncatingIfNeeded: tag | value << 8)
+            claim(2).storeBytes(of: both.littleEndian, as: UInt16.self)
+        } else {
+            varint(tag)
+            varint(value)
+        }
+    }
+
+    @inlinable @inline(__always)
     public mutating func boolField(_ field: Int, _ value: Bool) {
         varintField(field, value ? 1 : 0)
     }
 
     /// The tag and length of a field whose `count` bytes the caller writes next.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func bytesFieldHeader(_ field: Int, count: Int) {
-        varint(UInt64(field) << 3 | 2)
-        varint(UInt64(count))
+        tagged(UInt64(field) << 3 | 2, UInt64(count))
     }
 
     @inlinable

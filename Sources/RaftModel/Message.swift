@@ -73,8 +73,10 @@ extension Message {
     public func encodedSize(_ dialect: WireDialect) -> Int {
         var size = 8 + WireSize.varint(to.rawValue) + WireSize.varint(from.rawValue)
         size += WireSize.varint(term) + WireSize.varint(logTerm) + WireSize.varint(index)
-        for entry in entries {
-            size += WireSize.bytesField(7, count: entry.encodedSize(dialect))
+        // A span lends its elements; iterating over the array would retain each one's data.
+        let entries = entries.span
+        for i in entries.indices {
+            size += WireSize.bytesField(7, count: entries[i].encodedSize(dialect))
         }
         size += WireSize.varint(commit)
         size += WireSize.bytesField(9, count: (snapshot ?? Snapshot()).encodedSize(dialect))
@@ -90,9 +92,10 @@ extension Message {
         writer.varintField(4, term)
         writer.varintField(5, logTerm)
         writer.varintField(6, index)
-        for entry in entries {
-            writer.bytesFieldHeader(7, count: entry.encodedSize(dialect))
-            entry.encode(into: &writer, dialect)
+        let entries = entries.span
+        for i in entries.indices {
+            writer.bytesFieldHeader(7, count: entries[i].encodedSize(dialect))
+            entries[i].encode(into: &writer, dialect)
         }
         writer.varintField(8, commit)
         let snapshot = snapshot ?? Snapshot()

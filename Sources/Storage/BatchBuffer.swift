@@ -56,11 +56,13 @@ struct BatchBuffer: ~Copyable {
         covered = size
     }
 
-    /// Adds entries. Their encoding is `Entry.encode`'s, written out because it is the hot path.
-    mutating func add(_ entries: [Entry]) {
+    /// Adds entries from `first` on until the batch has `limit` bytes; gives the first that is
+    /// not in. Their encoding is `Entry.encode`'s, written out because it is the hot path.
+    mutating func add(_ entries: [Entry], from first: Int = 0, upTo limit: Int = .max) -> Int {
         // A span lends its elements: iterating over the array would retain each one's data.
         let entries = entries.span
-        for i in entries.indices {
+        for i in first..<entries.count {
+            if self.count >= limit { return i }
             let (term, index) = (entries[i].term, entries[i].index)
             let count = entries[i].data.count
             var dataBytes = 4 + WireSize.varint(term) + WireSize.varint(index)
@@ -78,6 +80,7 @@ struct BatchBuffer: ~Copyable {
                 entries[i].data.withUnsafeBytes { place.bytes($0) }
             }
         }
+        return entries.count
     }
 
     mutating func add(_ state: HardState) {
@@ -144,15 +147,17 @@ struct BatchBuffer: ~Copyable {
         self.marker = nil
     }
 
-    /// The batch with zeros behind it, up to the end of the page in which a write at `offset`
-    /// ends.
-    mutating func paddedBytes(writtenAt offset: Int) -> UnsafeRawBufferPointer {
+    /// The batch from `start` on with zeros behind it, up to the end of the page in which it ends
+    /// when all of it is written at `offset`.
+    mutating func paddedBytes(
+        from start: Int = 0, writtenAt offset: Int
+    ) -> UnsafeRawBufferPointer {
         let over = (offset + count) % WALFormat.pageBytes
         let padding = over == 0 ? 0 : WALFormat.pageBytes - over
         reserve(padding)
         let zeros = UnsafeMutableRawBufferPointer(rebasing: memory[count..<(count + padding)])
         zeros.initializeMemory(as: UInt8.self, repeating: 0)
-        return UnsafeRawBufferPointer(rebasing: memory[..<(count + padding)])
+        return UnsafeRawBufferPointer(rebasing: memory[start..<(count + padding)])
     }
 
     /// Forgets the batch and keeps the rolling crc.

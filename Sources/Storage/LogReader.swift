@@ -102,7 +102,7 @@ public struct LogReader<IO: FileStorage> {
             let window = try SegmentWindow(try storage.open(path, for: .reading))
             var scanner = SegmentScanner(window, sequence: name.sequence, rolling: rolling)
             let stop = try scanner.run(&replay)
-            return (scanner, try Verdict(on: stop, of: scanner, isLast: isLast))
+            return (scanner, try Verdict(on: stop, of: scanner, replay, isLast: isLast))
         }
         var junkEnd = scanner.offset
         switch verdict {
@@ -112,10 +112,10 @@ public struct LogReader<IO: FileStorage> {
             report.cut = RecoveryReport.Cut(
                 file: path, offsetBytes: scanner.offset, bytes: dataEnd - scanner.offset,
                 reason: reason)
-        case .wrong(let code, let offset, let recordNumber):
+        case .wrong(let code, let offset, let recordNumber, let goodIndices):
             throw WALError(
                 code, file: path, offsetBytes: offset, recordNumber: recordNumber,
-                goodIndices: replay.indices)
+                goodIndices: goodIndices)
         }
         report.segmentCount += 1
         report.recordCount += scanner.recordCount
@@ -158,37 +158,47 @@ public struct LogReader<IO: FileStorage> {
 private enum Verdict {
     case clean
     case torn(BadRecord, dataEnd: Int)
-    case wrong(WALError.Code, offset: Int, recordNumber: Int)
+    case wrong(
+        WALError.Code, offset: Int, recordNumber: Int, goodIndices: ClosedRange<UInt64>?)
 
     init(
-        on stop: SegmentScanner.Stop, of scanner: SegmentScanner, isLast: Bool
+        on stop: SegmentScanner.Stop, of scanner: SegmentScanner, _ replay: LogReplay,
+        isLast: Bool
     ) throws(StorageError) {
-        let here = (scanner.offset, scanner.recordCount + 1)
+        let good = replay.indices
+        let number = scanner.recordCount + 1
         let reason: BadRecord
         switch stop {
         case .end where scanner.offset == 0:
-            self = .wrong(.emptySegment, offset: 0, recordNumber: 0)
+            self = .wrong(.emptySegment, offset: 0, recordNumber: 0, goodIndices: good)
             return
         case .end:
             self = .clean
             return
         case .refused(let code):
-            self = .wrong(code, offset: here.0, recordNumber: here.1)
+            self = .wrong(
+                code, offset: scanner.offset, recordNumber: number, goodIndices: good)
             return
         case .bad(let bad): reason = bad
         }
         let tail = try scanner.window.examineTail(at: scanner.offset, sequence: scanner.sequence)
         if tail.dataEnd == 0 {
-            self = .wrong(.emptySegment, offset: 0, recordNumber: 0)
+            self = .wrong(.emptySegment, offset: 0, recordNumber: 0, goodIndices: good)
         } else if tail.dataEnd == scanner.offset {
             self = .clean
         } else if isLast, try Self.isTorn(reason, tail, scanner) {
             self = .torn(reason, dataEnd: tail.dataEnd)
-        } else if case .batch = reason, let first = try scanner.firstBadRecordOfBatch() {
-            self = .wrong(
-                .corrupt(first.reason), offset: first.offset, recordNumber: first.recordNumber)
         } else {
-            self = .wrong(.corrupt(reason), offset: here.0, recordNumber: here.1)
+            var walk = replay
+            guard case .batch = reason, let bad = try scanner.firstBadRecordOfBatch(&walk) else {
+                self = .wrong(
+                    .corrupt(reason), offset: scanner.offset, recordNumber: number,
+                    goodIndices: good)
+                return
+            }
+            self = .wrong(
+                .corrupt(bad.reason), offset: bad.offset, recordNumber: bad.recordNumber,
+                goodIndices: walk.indices)
         }
     }
 

@@ -11,9 +11,11 @@ struct LogReplay {
     private(set) var hardState = HardState.empty
     private(set) var entries: [Entry] = []
     private(set) var snapshots: [WALSnapshotRecord] = []
-    /// Of the last entry read, kept or passed over; nil: none yet.
-    private(set) var last: (index: UInt64, term: UInt64)?
-    private(set) var firstIndex: UInt64?
+    /// Where the log stands: at the last entry read, kept or passed over, or at a snapshot taken
+    /// over from a leader; nil: neither yet.
+    private var last: (index: UInt64, term: UInt64)?
+    /// First and last index of the entries read so far.
+    private(set) var indices: ClosedRange<UInt64>?
     /// The term that the log has at the snapshot's index, if it has said so.
     private(set) var snapshotTerm: UInt64?
     private var metadataBytes: [UInt8] = []
@@ -21,12 +23,6 @@ struct LogReplay {
     init(from snapshot: WALSnapshotRecord) {
         self.snapshot = snapshot
         if snapshot.index == 0 { snapshotTerm = 0 }
-    }
-
-    /// First and last index of the entries read so far.
-    var indices: ClosedRange<UInt64>? {
-        guard let firstIndex, let last, firstIndex <= last.index else { return nil }
-        return firstIndex...last.index
     }
 
     /// Takes one record whose bytes are known to be what was written. Nil: all is well.
@@ -113,21 +109,21 @@ struct LogReplay {
         if let last, entry.index == last.index + 1, entry.term < last.term {
             return .termWentBack(from: last.term, to: entry.term)
         }
-        firstIndex = min(firstIndex ?? entry.index, entry.index)
-        last = (entry.index, entry.term)
-        if entry.index == snapshot.index { snapshotTerm = entry.term }
-        guard entry.index > snapshot.index else {
+        if entry.index > snapshot.index {
+            let position = Int(clamping: entry.index - snapshot.index - 1)
+            guard position <= entries.count else {
+                return .indexGap(
+                    expected: snapshot.index + UInt64(entries.count) + 1, found: entry.index)
+            }
+            entries.removeLast(entries.count - position)
+            entries.append(entry)
+        } else {
             // What the log now says of the snapshot's index and before replaces what followed.
             entries.removeAll()
-            return nil
+            if entry.index == snapshot.index { snapshotTerm = entry.term }
         }
-        let position = Int(clamping: entry.index - snapshot.index - 1)
-        guard position <= entries.count else {
-            return .indexGap(
-                expected: snapshot.index + UInt64(entries.count) + 1, found: entry.index)
-        }
-        entries.removeLast(entries.count - position)
-        entries.append(entry)
+        last = (entry.index, entry.term)
+        indices = min(indices?.lowerBound ?? entry.index, entry.index)...entry.index
         return nil
     }
 

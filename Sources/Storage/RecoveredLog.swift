@@ -53,7 +53,9 @@ public struct RecoveryReport: Equatable, Sendable {
 
     /// What is worth telling the operator, a sentence each.
     public func notes(lastIndex: UInt64) -> [String] {
-        var notes = ignoredNames.map { "ignored file \($0) in wal" }
+        // Half-made segments are our own, and removed.
+        var notes = ignoredNames.filter { !$0.hasTemporarySuffix }
+            .map { "ignored file \($0) in wal" }
         if let cut {
             notes.append(
                 "cut \(cut.bytes) bytes of an unfinished write off \(cut.file) at byte "

@@ -155,8 +155,8 @@ struct SegmentScanner {
     }
 
     /// Where, inside a batch that does not match its marker, the first bad record is; nil if
-    /// every record is intact by itself.
-    func firstBadRecordOfBatch() throws(StorageError) -> (
+    /// every record is intact by itself. `replay` takes those in front of it.
+    func firstBadRecordOfBatch(_ replay: inout LogReplay) throws(StorageError) -> (
         offset: Int, recordNumber: Int, reason: BadRecord
     )? {
         var walk = self
@@ -174,6 +174,7 @@ struct SegmentScanner {
                 if case .bad(let reason)? = try walk.check(frame) {
                     return (place.0, place.1, reason)
                 }
+                guard replay.take(frame) == nil else { return nil }
                 walk.offset += frame.sizeBytes
                 walk.recordCount += 1
             case .bad(let reason): return (place.0, place.1, reason)

@@ -1,4 +1,4 @@
-import CSystem
+import CKvd
 import StorageIO
 
 /// A segment's bytes, read through one buffer that moves along it.

@@ -75,7 +75,7 @@ public struct WALError: Error, Equatable, Sendable, CustomStringConvertible {
 
     private var good: String {
         guard isDamage, recordNumber > 0 else { return "" }
-        guard let goodIndices else { return "No entry in front of it is intact. " }
+        guard let goodIndices else { return "No entry in front of it was read. " }
         return "Entries \(goodIndices.lowerBound) to \(goodIndices.upperBound) in front of it "
             + "are intact. "
     }

@@ -1,4 +1,4 @@
-import CSystem
+import CKvd
 
 /// CRC-32C rolled over any number of pieces, as etcd's log and snapshots use it.
 ///

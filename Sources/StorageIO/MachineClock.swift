@@ -1,4 +1,4 @@
-import CSystem
+import CKvd
 
 /// Clocks of the machine that no setting of the wall clock moves.
 public enum MachineClock {

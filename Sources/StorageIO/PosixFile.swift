@@ -1,4 +1,4 @@
-import CSystem
+import CKvd
 import Glibc
 
 /// A file of the real disk. Any thread may call it; pread and pwrite keep no position.
@@ -63,6 +63,10 @@ public final class PosixFile: StorageFile {
 
     public func sync() throws(StorageError) {
         try Posix.call(.sync, path) { Int(fdatasync(descriptor)) }
+    }
+
+    public func startWriteback(of range: Range<Int>) {
+        kvd_start_writeback(descriptor, Int64(range.lowerBound), Int64(range.count))
     }
 
     public func lockExclusively() throws(StorageError) {

@@ -115,7 +115,7 @@ enum Posix {
         }
     }
 
-    /// For CSystem's functions, which return the errno itself.
+    /// For CKvd's functions, which return the errno itself.
     static func check(
         _ operation: StorageOperation, _ path: String, _ code: Int32
     ) throws(StorageError) {

@@ -45,12 +45,20 @@ struct SimulatedDisk {
         bootID = BootID(high: random.next(), low: random.next())
     }
 
-    /// Nil: the call goes ahead. Else what it must throw.
-    mutating func admit(_ call: StorageCall) -> (StorageError, isPowerFailure: Bool)? {
+    /// What a call that does not simply go ahead does.
+    struct Failure {
+        var error: StorageError
+        var isPowerFailure = false
+        /// Nothing is done and nothing thrown.
+        var isLie = false
+    }
+
+    /// Nil: the call goes ahead.
+    mutating func admit(_ call: StorageCall) -> Failure? {
         callCount += 1
         trace?.append(call)
         let off = StorageError(call.operation, call.path, code: ESHUTDOWN)
-        guard isUp else { return (off, false) }
+        guard isUp else { return Failure(error: off) }
         var hit: StorageFault?
         for i in faults.indices where faults[i].fault.counts(call) {
             faults[i].seen += 1
@@ -59,10 +67,14 @@ struct SimulatedDisk {
         }
         switch hit?.effect {
         case nil: return nil
-        case .fail(let code): return (StorageError(call.operation, call.path, code: code), false)
+        case .lie:
+            precondition(call.operation == .sync || call.operation == .syncDirectory)
+            return Failure(error: off, isLie: true)
+        case .fail(let code):
+            return Failure(error: StorageError(call.operation, call.path, code: code))
         case .powerFailure:
             isUp = false
-            return (off, true)
+            return Failure(error: off, isPowerFailure: true)
         }
     }
 
@@ -139,6 +151,12 @@ struct SimulatedDisk {
         }
     }
 
+    mutating func syncNames(of directory: String) throws(StorageError) {
+        let id = try self.directory(directory, .syncDirectory)
+        nodes[id].durableNames = nodes[id].names
+        nodes[id].pendingNames = []
+    }
+
     /// A file for a test to begin with, and the directories on the way to it.
     mutating func createDurably(_ path: String) -> Int {
         var id = 0
@@ -180,7 +198,7 @@ struct SimulatedDisk {
             nodes[id].cached.removeLast(old - size)
             markDirty(id, size..<old)
         } else {
-            nodes[id].cached.append(contentsOf: repeatElement(0, count: size - old))
+            nodes[id].cached.append(contentsOf: [UInt8](repeating: 0, count: size - old))
         }
     }
 
@@ -207,7 +225,7 @@ struct SimulatedDisk {
         if durable.count > size {
             durable.removeLast(durable.count - size)
         } else {
-            durable.append(contentsOf: repeatElement(0, count: size - durable.count))
+            durable.append(contentsOf: [UInt8](repeating: 0, count: size - durable.count))
         }
         // Sorted, because a set's order differs from run to run.
         for sector in nodes[id].dirty.sorted() {
@@ -222,7 +240,17 @@ struct SimulatedDisk {
         let start = sector * Self.sectorBytes
         let end = min(start + Self.sectorBytes, target.count)
         guard start < end else { return }
-        for i in start..<end { target[i] = i < source.count ? source[i] : 0 }
+        // In memory moves: a debug build walks arrays element by element very slowly.
+        let copied = max(0, min(end, source.count) - start)
+        source.withUnsafeBytes { source in
+            target.withUnsafeMutableBytes { target in
+                let sector = UnsafeMutableRawBufferPointer(rebasing: target[start..<end])
+                sector.initializeMemory(as: UInt8.self, repeating: 0)
+                guard copied > 0 else { return }
+                sector.copyMemory(
+                    from: UnsafeRawBufferPointer(rebasing: source[start..<(start + copied)]))
+            }
+        }
     }
 
     /// Takes over what was stored to a mapping since the last look.
@@ -290,7 +318,7 @@ struct SimulatedDisk {
             let growth = cached.count - survivor.count
             let kept = survivors == .any ? random.below(growth + 1) : growth
             let grown = survivors == .nothing ? 0 : kept
-            survivor.append(contentsOf: repeatElement(0, count: grown))
+            survivor.append(contentsOf: [UInt8](repeating: 0, count: grown))
         } else if survives(survivors) {
             survivor.removeLast(survivor.count - cached.count)
         }

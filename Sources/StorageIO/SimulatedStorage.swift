@@ -140,10 +140,14 @@ public final class SimulatedStorage: FileStorage {
     }
 
     public func syncDirectory(_ directory: String) throws(StorageError) {
-        try perform(.syncDirectory, directory) { disk throws(StorageError) in
-            let id = try disk.directory(directory, .syncDirectory)
-            disk.nodes[id].durableNames = disk.nodes[id].names
-            disk.nodes[id].pendingNames = []
+        let call = StorageCall(
+            operation: .syncDirectory, path: directory, offset: 0, count: 0)
+        try disk.withLock { disk throws(StorageError) in
+            let failure = disk.admit(call)
+            if failure?.isLie == true { return }
+            if let failure, !failure.isPowerFailure || disk.random.coin() { throw failure.error }
+            try disk.syncNames(of: directory)
+            if let failure { throw failure.error }
         }
     }
 
@@ -176,12 +180,10 @@ public final class SimulatedStorage: FileStorage {
     ) throws(StorageError) -> Result {
         let call = StorageCall(operation: operation, path: path, offset: 0, count: 0)
         return try disk.withLock { disk throws(StorageError) in
-            guard let (error, isPowerFailure) = disk.admit(call) else {
-                return try effect(&disk)
-            }
+            guard let failure = disk.admit(call) else { return try effect(&disk) }
             // Power failed inside the call: before what it does, or after.
-            if isPowerFailure, disk.random.coin() { _ = try effect(&disk) }
-            throw error
+            if failure.isPowerFailure, disk.random.coin() { _ = try effect(&disk) }
+            throw failure.error
         }
     }
 }

@@ -1,4 +1,4 @@
-import CSystem
+import CKvd
 import Glibc
 
 /// State behind a lock, and one thread that may sleep until the state has something for it.

@@ -1,4 +1,4 @@
-import CSystem
+import CKvd
 import Glibc
 
 /// What was being done to a file when it failed.

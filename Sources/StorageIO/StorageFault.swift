@@ -7,6 +7,9 @@ public struct StorageFault: Equatable, Sendable {
         /// The call throws this errno. A write may have written a part; what a sync should have
         /// made durable is, sector by sector, durable or never will be.
         case fail(Int32)
+        /// The call says that it worked and does nothing: a disk that lies about its cache. Of
+        /// syncs only.
+        case lie
         /// The call may have happened or not; from then on every call throws, until
         /// `SimulatedStorage.crash()` brings the machine back.
         case powerFailure

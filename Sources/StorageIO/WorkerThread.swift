@@ -1,4 +1,4 @@
-import CSystem
+import CKvd
 import Glibc
 
 /// A thread of its own, for work that blocks: writing and syncing files.

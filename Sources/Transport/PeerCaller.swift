@@ -37,17 +37,6 @@ enum PeerHeader {
     static let urls = "X-Peerurls"
 }
 
-extension MemberID {
-    /// An id in a path or header: hex digits, at most 64 bits; nil for anything else.
-    init?(hex text: some StringProtocol) {
-        // The parser of integers would take a sign too.
-        guard text.utf8.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
-            let value = UInt64(text, radix: 16)
-        else { return nil }
-        self.init(value)
-    }
-}
-
 extension TransportConfiguration {
     /// The headers of every request to `/raft…`.
     var requestHeaders: HTTPHeaders {

@@ -1,7 +1,7 @@
 /// What a member can do beyond etcd 2.3, as it says in the header `X-Kvd-Features` of its requests
 /// and answers on the peer port: a comma list of names. No etcd sends the header or looks at it.
 ///
-///     X-Kvd-Features: prevote,readindex,timeoutnow
+///     X-Kvd-Features: prevote,checkquorum,readindex,transfer,batch
 ///
 /// Unknown names are passed over, so that a newer kvd can say more than an older one knows.
 package struct PeerFeatures: OptionSet, Hashable, Sendable {
@@ -11,18 +11,25 @@ package struct PeerFeatures: OptionSet, Hashable, Sendable {
 
     /// Answers pre-votes.
     package static let preVote = PeerFeatures(rawValue: 1 << 0)
+    /// Ignores candidates while it hears its leader, and tells a leader of a past term so.
+    package static let checkQuorum = PeerFeatures(rawValue: 1 << 1)
     /// Answers read-index requests, and returns the context of heartbeats.
-    package static let readIndex = PeerFeatures(rawValue: 1 << 1)
+    package static let readIndex = PeerFeatures(rawValue: 1 << 2)
     /// Takes a leader's "start an election now".
-    package static let timeoutNow = PeerFeatures(rawValue: 1 << 2)
+    package static let leaderTransfer = PeerFeatures(rawValue: 1 << 3)
+    /// Takes many proposals in one message.
+    package static let batchedProposals = PeerFeatures(rawValue: 1 << 4)
 
     /// All that this kvd can do.
-    package static let supported: PeerFeatures = [.preVote, .readIndex, .timeoutNow]
+    package static let supported: PeerFeatures = [
+        .preVote, .checkQuorum, .readIndex, .leaderTransfer, .batchedProposals,
+    ]
 
     package static let headerName = "X-Kvd-Features"
 
     private static let names: [(name: String, feature: PeerFeatures)] = [
-        ("prevote", .preVote), ("readindex", .readIndex), ("timeoutnow", .timeoutNow),
+        ("prevote", .preVote), ("checkquorum", .checkQuorum), ("readindex", .readIndex),
+        ("transfer", .leaderTransfer), ("batch", .batchedProposals),
     ]
 
     /// Reads the header's value; nil is an absent header: a member that is not kvd.

@@ -38,6 +38,7 @@ enum PeerServerConnection: ~Copyable {
         case members
         case version
         case refuse(PeerResponse)
+        case meet(PeerCaller, PeerResponse)
     }
 
     struct StreamRequest: Equatable {
@@ -97,6 +98,7 @@ enum PeerServerConnection: ~Copyable {
                 self = .reading(request, body: body)
                 return .wait
             case .end:
+                self = .closed
                 return finish(request, body, rules, standing)
             }
         case .streaming:  // nothing more is expected of the caller
@@ -117,8 +119,8 @@ enum PeerServerConnection: ~Copyable {
     /// Whether a connection without traffic may be closed.
     var mayTimeOut: Bool {
         switch self {
-        case .idle, .reading, .closed: true
         case .streaming: false
+        default: true
         }
     }
 

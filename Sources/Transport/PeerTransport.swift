@@ -1,16 +1,264 @@
+package import Cluster
 package import Logging
+internal import Logs
 package import NIOCore
 package import RaftModel
-package import Cluster
 
+/// One member's talk with the others: see `Transport` for how the parts hang together.
+///
+/// Lives on one event loop, on which all of its methods are called and all of its sockets are.
+/// Its owner binds (`listen`), says who is there (`update`), hands out messages (`send`, once a
+/// pump), and stops it; it must be stopped before it is let go.
 package final class PeerTransport {
+    package let configuration: TransportConfiguration
+    package let eventLoop: any EventLoop
+    private weak var delegate: (any PeerTransportDelegate)?
+
+    let logger: Logger
+    /// For lines that may come ten times a second.
+    let log: RateLimitedLog
+    let healthLog: RateLimitedLog
+    let dialer: Dialer
+    /// Asks members for versions and member lists.
+    package let client: PeerClient
+    let rules: PeerServerConnection.Rules
+
+    /// Sorted by id. Few enough that looking through them beats hashing.
+    private var links: [PeerLink] = []
+    /// Members or callers that are sent POSTs only.
+    private var remotes: [PeerLink] = []
+    private var connections: [ObjectIdentifier: PeerServerHandler] = [:]
+    private var listeners: [Listener] = []
+    private var isStopped = false
+    private var toldOfRemoval = false
+
     package init(
         _ configuration: TransportConfiguration, eventLoop: any EventLoop,
-        delegate: any PeerTransportDelegate, logger: Logger
-    ) { fatalError() }
-    package func listen(on url: EndpointURL) -> EventLoopFuture<Listener> { fatalError() }
-    package func update(peers: [Peer]) {}
-    package func addRemotes(_ peers: [Peer]) {}
-    package func send(_ messages: [Message]) {}
-    package func stop() -> EventLoopFuture<Void> { fatalError() }
+        delegate: any PeerTransportDelegate, logger: Logger = Logger(label: Transport.logLabel)
+    ) {
+        eventLoop.preconditionInEventLoop()
+        self.configuration = configuration
+        self.eventLoop = eventLoop
+        self.delegate = delegate
+        self.logger = logger
+        log = RateLimitedLog(logger)
+        healthLog = RateLimitedLog(logger, interval: .seconds(30))
+        dialer = Dialer(
+            eventLoop: eventLoop, security: configuration.tls,
+            silenceMax: configuration.timing.silenceMax)
+        client = PeerClient(
+            eventLoop: eventLoop, security: configuration.tls,
+            answerBytesMax: configuration.bounds.answerBytesMax)
+        rules = PeerServerConnection.Rules(
+            local: configuration.member, cluster: configuration.cluster,
+            compatibility: configuration.compatibility, features: configuration.features,
+            bodyBytesMax: configuration.bounds.postBytesMax)
+        scheduleTick()
+    }
+
+    /// Binds a peer URL and serves on it. Fails with a `ListenerError`.
+    package func listen(on url: EndpointURL) -> EventLoopFuture<Listener> {
+        eventLoop.preconditionInEventLoop()
+        precondition(!isStopped, "a stopped transport does not listen")
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let listener = Listener.bind(
+            url, on: eventLoop, secure: configuration.tls.prepareServer
+        ) { channel in
+            try PeerServerHandler.install(on: channel, bound.value)
+        }
+        listener.assumeIsolated().whenSuccess { self.listeners.append($0) }
+        return listener
+    }
+
+    /// Says who the other members are, and where; this member itself is passed over.
+    package func update(peers: [Peer]) {
+        eventLoop.preconditionInEventLoop()
+        guard !isStopped else { return }
+        let others = peers.filter { $0.id != configuration.member }.sorted { $0.id < $1.id }
+        let old = links
+        links = others.map { peer in
+            guard let link = old.first(where: { $0.id == peer.id }) else {
+                return PeerLink(peer, isMember: true, self)
+            }
+            link.update(peer.urls)
+            return link
+        }
+        for link in old where !links.contains(where: { $0 === link }) { link.stop() }
+        for remote in remotes where self[member: remote.id] != nil { remote.stop() }
+        remotes.removeAll(where: \.isStopped)
+        for link in links where !old.contains(where: { $0 === link }) { link.start() }
+    }
+
+    /// Members that may call before this member's log says that they are members: they are
+    /// answered by POST. For a member that joins a running cluster with an empty log.
+    package func addRemotes(_ peers: [Peer]) {
+        eventLoop.preconditionInEventLoop()
+        guard !isStopped else { return }
+        for peer in peers where peer.id != configuration.member && self[member: peer.id] == nil {
+            guard !remotes.contains(where: { $0.id == peer.id }),
+                remotes.count < configuration.bounds.remotesMax
+            else { continue }
+            remotes.append(PeerLink(peer, isMember: false, self))
+        }
+    }
+
+    /// Sends messages, those to one peer on one stream in one write. Never fails: what cannot go
+    /// is dropped, and the delegate is told later. Messages of local kinds stay here.
+    package func send(_ messages: [Message]) {
+        eventLoop.preconditionInEventLoop()
+        guard !isStopped else { return }
+        for message in messages where !message.kind.isLocal {
+            if let link = link(of: message.to) {
+                link.add(message)
+            } else if message.kind == .snapshot {
+                notify { $0.snapshotFinished(message.to, succeeded: false) }
+            }
+        }
+        for link in links { link.flush() }
+        for remote in remotes { remote.flush() }
+    }
+
+    /// Closes listeners and connections; nothing is sent or reported any more.
+    package func stop() -> EventLoopFuture<Void> {
+        eventLoop.preconditionInEventLoop()
+        isStopped = true
+        let closing = listeners.map { $0.close() }
+        listeners = []
+        for link in links + remotes { link.stop() }
+        (links, remotes) = ([], [])
+        for connection in Array(connections.values) { connection.close() }
+        return EventLoopFuture.whenAllComplete(closing, on: eventLoop).map { _ in }
+    }
+
+    /// One peer's figures; nil for an id that is no peer.
+    package func statistics(of peer: MemberID) -> PeerStatistics? {
+        eventLoop.preconditionInEventLoop()
+        return self[member: peer]?.statistics
+    }
+
+    // MARK: For links and connections
+
+    subscript(member id: MemberID) -> PeerLink? { links.first { $0.id == id } }
+
+    private func link(of id: MemberID) -> PeerLink? {
+        self[member: id] ?? remotes.first { $0.id == id }
+    }
+
+    /// Tells the delegate something in a later turn of the loop.
+    func notify(_ body: @escaping (any PeerTransportDelegate) -> Void) {
+        eventLoop.assumeIsolated().execute { [self] in
+            guard !isStopped, let delegate else { return }
+            body(delegate)
+        }
+    }
+
+    /// Hands on what came in, but for what must not come in.
+    func deliver(_ messages: [Message], from peer: MemberID) {
+        guard !isStopped, let delegate else { return }
+        let local = configuration.member
+        var accepted = messages
+        let isClean = messages.allSatisfy {
+            MessageVerdict.judge($0, local: local, peer: peer) == .deliver
+        }
+        if !isClean {
+            accepted.removeAll { message in
+                let verdict = MessageVerdict.judge(message, local: local, peer: peer)
+                if case .refuse(let fault) = verdict {
+                    log.log(.error, "dropped a message of \(message.kind) from peer \(peer): \(fault)")
+                }
+                return verdict != .deliver
+            }
+            guard !accepted.isEmpty else { return }
+        }
+        link(of: peer)?.statistics.receivedMessageCount += UInt64(accepted.count)
+        delegate.received(accepted, from: peer)
+    }
+
+    /// A peer answered 410.
+    func removed(by peer: MemberID) {
+        log.log(.error, "peer \(peer) says that this member was removed from the cluster")
+        guard !toldOfRemoval else { return }
+        toldOfRemoval = true
+        notify { $0.removedFromCluster() }
+    }
+
+    private func scheduleTick() {
+        let timing = configuration.timing
+        let shortest = min(timing.linkHeartbeat, timing.silenceMax, timing.probeInterval)
+        _ = eventLoop.assumeIsolated().scheduleTask(in: shortest / 4) { [self] in
+            guard !isStopped else { return }
+            let now = NIODeadline.now()
+            for link in links + remotes { link.tick(now: now) }
+            for connection in Array(connections.values) {
+                connection.tick(now: now, silenceMax: timing.silenceMax)
+            }
+            scheduleTick()
+        }
+    }
+}
+
+/// What connections that others opened ask for.
+extension PeerTransport {
+    func accepted(_ connection: PeerServerHandler) {
+        guard !isStopped else { return connection.close() }
+        connections[ObjectIdentifier(connection)] = connection
+    }
+
+    func gone(_ connection: PeerServerHandler) {
+        connections[ObjectIdentifier(connection)] = nil
+    }
+
+    func standing(of member: MemberID) -> PeerStanding {
+        delegate?.standing(of: member) ?? .unknown
+    }
+
+    func opened(_ stream: ServedStream, by caller: PeerCaller) {
+        // The log may be ahead of the last `update`; the caller dials again.
+        guard let link = self[member: stream.peer] else { return stream.end() }
+        link.learn(caller.features)
+        link.attach(stream)
+    }
+
+    func ended(_ stream: ServedStream) { self[member: stream.peer]?.detach(stream) }
+
+    func learn(from caller: PeerCaller) {
+        guard let id = caller.member, let link = self[member: id] else { return }
+        link.learn(caller.features)
+        link.peerIsAlive()
+    }
+
+    /// Somebody who is no member here wanted a stream: a new member, if this one is behind.
+    func meet(_ caller: PeerCaller) {
+        guard let id = caller.member else { return }
+        log.log(.warning, "member \(id), unknown here, asked for a stream; refused it")
+        guard !caller.urls.isEmpty else { return }
+        addRemotes([Peer(id: id, urls: caller.urls)])
+    }
+
+    func fillProbe(_ answer: PeerServerConnection.Answer) -> PeerServerConnection.Answer {
+        let text = "{\"OK\":true,\"Now\":\"\(WallClock.rfc3339(WallClock.now()))\"}\n"
+        return fill(answer, "text/plain; charset=utf-8", Array(text.utf8))
+    }
+
+    func fillMembers(_ answer: PeerServerConnection.Answer) -> PeerServerConnection.Answer {
+        var filled = fill(
+            answer, "application/json", MemberJSON.peerList(delegate?.members ?? []))
+        filled.response.headers.append((PeerHeader.cluster, "\(configuration.cluster)"))
+        return filled
+    }
+
+    func fillVersion(_ answer: PeerServerConnection.Answer) -> PeerServerConnection.Answer {
+        let body = MemberVersions.json(
+            server: configuration.compatibility.local, cluster: delegate?.clusterVersion)
+        return fill(answer, "application/json", body)
+    }
+
+    private func fill(
+        _ answer: PeerServerConnection.Answer, _ type: String, _ body: [UInt8]
+    ) -> PeerServerConnection.Answer {
+        var filled = answer
+        filled.response.headers.append(("Content-Type", type))
+        filled.response.body = body
+        return filled
+    }
 }

@@ -2,6 +2,7 @@ import Cluster
 import Configuration
 import KVServer
 import Logging
+import Raft
 import RaftModel
 import Storage
 import StorageIO
@@ -44,6 +45,7 @@ struct Boot: ~Copyable {
         } else {
             try createLog(configuration, directory, logger)
         }
+        Kvd.write(configuration.memberNotes(isFirstStart: !isRestart))
         return try recover(directory, configuration, isRestart: isRestart, logger)
     }
 
@@ -69,9 +71,6 @@ struct Boot: ~Copyable {
                 in: directory.walPath, storage: directory.storage, metadata: metadata)
             try wal.close()
         }
-        let peers = configuration.advertisedPeerURLs.map(\.description).joined(separator: ",")
-        logger.info("initial advertise peer URLs = \(peers)")
-        logger.info("initial cluster = \(configuration.initialCluster)")
     }
 
     /// The members of `--initial-cluster`, and what the log says of them and of this one.
@@ -141,6 +140,11 @@ struct Boot: ~Copyable {
         return Boot(
             directory: directory, metadata: log.metadata, wal: wal, log: log, mark: mark,
             isRestart: isRestart)
+    }
+
+    /// What Raft starts from.
+    var restored: Raft.RestoredState {
+        Raft.RestoredState(hardState: log.hardState, entries: log.entries)
     }
 
     /// The index that has to be applied before plain reads are answered: what this member had

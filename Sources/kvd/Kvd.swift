@@ -3,7 +3,7 @@
 ///     Kvd        reads flags and environment, logs what they say, starts a `Server`, waits for a signal
 ///     Server     starts and stops the parts in order: listeners, data dir, engine, peers, clients
 ///     Boot       a data dir's two beginnings: a new member, or the one that lives in it
-///     Node       the engine's owner on its event loop: pumps it, and carries its effects out
+///     EngineHost the engine's owner on its event loop: pumps it, and carries its effects out
 ///     StopSignals  SIGTERM and SIGINT
 ///
 /// Everything of a node runs on one event loop but the log's writer, which has a thread of its own.
@@ -25,10 +25,11 @@ enum Kvd {
 
     private static func run(_ configuration: ServerConfiguration) -> Never {
         Logs.bootstrap()
-        setLogLevels(configuration)
         let log = Logger(label: "etcdmain")
-        write(configuration.notes)
-        for line in ProductVersion.lines { log.info("\(line)") }
+        let warning = LogLevels.shared.configure(
+            isDebug: configuration.isDebugLogging, packageLevels: configuration.logPackageLevels)
+        if let warning { log.warning("\(warning)") }
+        write(configuration.startNotes)
         let unbuilt = configuration.faultsOfUnbuiltFeatures
         guard unbuilt.isEmpty else {
             write(unbuilt.flatMap(\.notes))
@@ -49,20 +50,11 @@ enum Kvd {
         }
     }
 
-    private static func setLogLevels(_ configuration: ServerConfiguration) {
-        if configuration.isDebugLogging { LogLevels.shared.setAll(.debug) }
-        guard !configuration.logPackageLevels.isEmpty else { return }
-        do throws(LogLevelError) {
-            try LogLevels.shared.apply(configuration.logPackageLevels)
-        } catch {
-            Logger(label: "etcdmain").warning(
-                "couldn't parse log level string: \(error), continuing with default levels")
-        }
-    }
-
     private static func end(_ report: ExitReport) -> Never {
         print(report.standardOutput, terminator: "")
-        for line in report.standardErrorLines { fputs(line + "\n", stderr) }
+        for line in report.standardErrorLines {
+            LogSink.standardError.write(Array((line + "\n").utf8))
+        }
         if !report.notes.isEmpty {
             Logs.bootstrap()
             write(report.notes)

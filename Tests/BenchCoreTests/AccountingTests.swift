@@ -28,6 +28,23 @@ private let second: Nanoseconds = 1_000_000_000
         #expect(pacer.take(now: second + 250 * millisecond) == second + 100 * millisecond)
     }
 
+    @Test func overdueIsWhatCouldBeTaken() {
+        var random = SplitMix64(seed: 11)
+        for rate in [1, 3, 7, 1000, 999_999] {
+            for worker in 0..<3 {
+                let end = second + UInt64(random.next(below: 30_000_000))
+                var pacer = Pacer(
+                    start: second, end: end, ratePerSecond: rate, worker: worker, workerCount: 3)
+                for _ in 0..<random.next(below: 5) { _ = pacer.take(now: end) }
+                let now = second + UInt64(random.next(below: 40_000_000))
+                var taking = pacer
+                var count = 0
+                while taking.take(now: now) != nil { count += 1 }
+                #expect(pacer.overdueCount(now: now) == count)
+            }
+        }
+    }
+
     @Test func neverDrifts() {
         // 3 a second do not divide a second; after a day each third request is still on it.
         var pacer = Pacer(start: 0, end: .max, ratePerSecond: 3)

@@ -21,7 +21,8 @@ struct RecordedAnswer: Sendable, CustomTestStringConvertible {
         "Access-Control-Allow-Headers: accept, content-type, authorization\r\n"
         + "Access-Control-Allow-Methods: POST, GET, OPTIONS, PUT, DELETE\r\n"
         + "Access-Control-Allow-Origin: *\r\n"
-    static let etcd = cors + "Content-Type: application/json\r\nX-Etcd-Cluster-Id: b12682c753ea7be3\r\n"
+    static let etcd =
+        cors + "Content-Type: application/json\r\nX-Etcd-Cluster-Id: b12682c753ea7be3\r\n"
     static let date = "Date: Mon, 23 Nov 2026 21:25:51 GMT\r\n"
 
     static let setOne =

@@ -127,7 +127,8 @@ private func result(_ kind: BenchPlan.Kind) throws -> BenchResult {
         return Comparison.Run(server: server, members: 3, round: round, result: report)
     }
 
-    @Test(arguments: [([], 0), ([5], 5), ([3, 1, 2], 2), ([4, 1, 2, 3], 2.5)] as [([Double], Double)])
+    @Test(
+        arguments: [([], 0), ([5], 5), ([3, 1, 2], 2), ([4, 1, 2, 3], 2.5)] as [([Double], Double)])
     func median(values: [Double], expected: Double) {
         #expect(Comparison.median(values) == expected)
     }

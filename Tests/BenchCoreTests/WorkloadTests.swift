@@ -1,3 +1,4 @@
+internal import Glibc
 import Testing
 
 @testable import BenchCore
@@ -120,7 +121,9 @@ private func plan(_ kind: BenchPlan.Kind = .put) throws -> BenchPlan {
                 """)
         #expect(parts[1].hasPrefix("value=" + "0123456789abcdef".prefix(valueSizeBytes)))
         #expect(parts[1].utf8.count == valueSizeBytes + 6)
-        let isPlain = parts[1].dropFirst(6).allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber) }
+        let isPlain = parts[1].dropFirst(6).allSatisfy {
+            $0.isASCII && ($0.isLetter || $0.isNumber)
+        }
         #expect(isPlain, "the form encoding would change nothing")
     }
 
@@ -170,6 +173,7 @@ private func plan(_ kind: BenchPlan.Kind = .put) throws -> BenchPlan {
     @Test func urls() throws {
         #expect(try Endpoint(url: "http://127.0.0.1:2379/").hostAndPort == "127.0.0.1:2379")
         #expect(try Endpoint(url: "127.0.0.1:80").hostAndPort == "127.0.0.1:80")
+        #expect(try Endpoint(url: "http://localhost:9").family == AF_INET)
         #expect(try Endpoint(url: "http://[::1]:2379").hostAndPort == "[::1]:2379")
         for bad in ["https://127.0.0.1:1", "http://127.0.0.1", "http://:1", "http://h:99999", ""] {
             #expect(throws: BenchError.self) { try Endpoint(url: bad) }

@@ -75,10 +75,11 @@ import Testing
         #expect(fieldNumbers(bytes).error == WireError(.lengthPastEnd(length: length), at: 1))
     }
 
-    @Test(arguments: [
-        ([0x08], 1), ([0x08, 0x80], 1), ([0x0a], 1), ([0x0a, 0x80], 1), ([0x80], 0),
-        ([0x09, 1, 2, 3, 4, 5, 6, 7], 1), ([0x0d, 1, 2, 3], 1), ([0x08, 0x01, 0x08], 3),
-    ] as [([UInt8], Int)])
+    @Test(
+        arguments: [
+            ([0x08], 1), ([0x08, 0x80], 1), ([0x0a], 1), ([0x0a, 0x80], 1), ([0x80], 0),
+            ([0x09, 1, 2, 3, 4, 5, 6, 7], 1), ([0x0d, 1, 2, 3], 1), ([0x08, 0x01, 0x08], 3),
+        ] as [([UInt8], Int)])
     func endInsideAFieldIsTruncated(_ bytes: [UInt8], _ offset: Int) {
         #expect(fieldNumbers(bytes).error == WireError(.truncated, at: offset))
     }

@@ -1,4 +1,4 @@
-import CSystem
+import CKvd
 import StorageIO
 import Testing
 

@@ -96,7 +96,7 @@ import Testing
         buffer.begin(WALMarker(sequence: 0, offset: 0, durable: 0))
         let start = buffer.count
         switch frame.type {
-        case .entry where dialect == .etcd23: buffer.add([try Entry.decode(frame.data)])
+        case .entry where dialect == .etcd23: _ = buffer.add([try Entry.decode(frame.data)])
         case .entry: buffer.add(.entry, try Entry.decode(frame.data).encoded(dialect))
         case .state: buffer.add(try HardState.decode(frame.data))
         case .metadata: buffer.add(.metadata, try WALMetadata.decode(frame.data).encoded)

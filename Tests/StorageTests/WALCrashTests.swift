@@ -77,7 +77,10 @@ import Testing
             let count = 1 + random.below(4)
             let entries = (0..<UInt64(count)).map { i in
                 let size = random.chance(percent: 10) ? random.below(3000) : random.below(200)
-                let data = (0..<size).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+                var data = [UInt8](repeating: UInt8(random.below(256)), count: size)
+                for place in stride(from: 0, to: size, by: 100) {
+                    data[place] = UInt8(truncatingIfNeeded: random.next())
+                }
                 return Entry(term: state.term, index: first + i, data: data)
             }
             content.save(isStateGiven ? state : nil, entries)
@@ -225,6 +228,50 @@ import Testing
             }
         }
         #expect(outcomes == [true, false])
+    }
+
+    /// A disk that says "synced" and is not must be caught by the checks above: else they would
+    /// catch nothing.
+    @Test(arguments: [StorageOperation.sync, .syncDirectory])
+    func lyingDiskIsCaught(operation: StorageOperation) throws {
+        var caught = 0
+        for seed: UInt64 in 0..<30 {
+            let fixture = try LogFixture(seed: seed, segmentBytes: 4096)
+            var run = Run(seed: seed)
+            let wal = try fixture.create()
+            fixture.storage.inject(StorageFault(operation, repeats: true, .lie))
+            try run.work(on: wal, steps: 30)
+            fixture.storage.removeFaults()
+            fixture.storage.crash()
+            let log = try? fixture.recover().log
+            let isKept = log.map { run.contents[run.promised...].contains($0.content) } ?? false
+            if !isKept { caught += 1 }
+        }
+        #expect(caught > 10, "\(caught) of 30")
+    }
+
+    /// Large batches are written in pieces before they are whole; a crash leaves none of one.
+    @Test(arguments: 0..<60 as Range<UInt64>)
+    func largeBatchIsAllOrNothing(seed: UInt64) throws {
+        let fixture = try LogFixture(seed: seed, segmentBytes: 1 << 20)
+        let wal = try fixture.create()
+        let first = LogFixture.entries(1...3, term: 1)
+        try wal.append(hardState: nil, entries: first)
+        try wal.sync()
+        let calls = fixture.storage.callCount
+        let large = LogFixture.entries(4...500, term: 1, bytes: 700)
+        fixture.storage.inject(StorageFault(nth: 1 + Int(seed % 10), .powerFailure))
+        var isSynced = false
+        do {
+            try wal.append(hardState: nil, entries: large)
+            try wal.sync()
+            isSynced = true
+            #expect(fixture.storage.callCount - calls >= 8)
+        } catch {}
+        fixture.storage.removeFaults()
+        fixture.storage.crash()
+        let log = try fixture.recover().log
+        #expect(log.entries == first + large || (!isSynced && log.entries == first))
     }
 
     /// The runs above do cross segments: else they would prove little.

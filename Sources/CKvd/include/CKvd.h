@@ -1,0 +1,56 @@
+// What kvd needs from the machine and Swift cannot say, or cannot say fast enough.
+//
+// Nothing here allocates, blocks (but for the named system calls) or keeps state, except the
+// tables of the CRC, which a constructor fills before main. A function that wraps a system call
+// returns 0 or the errno, never -1.
+#ifndef KVD_CSYSTEM_H
+#define KVD_CSYSTEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// CRC-32C (Castagnoli, reflected 0x82F63B78) of `count` bytes rolled on from `crc`, with the
+// semantics of Go's crc32.Update: the first call gets 0, each next one the last result.
+// SSE4.2 or ARMv8 CRC instructions where the processor has them, tables elsewhere.
+uint32_t kvd_crc32c(uint32_t crc, const void *bytes, size_t count);
+
+// The same by tables only, whatever the processor has. For tests.
+uint32_t kvd_crc32c_portable(uint32_t crc, const void *bytes, size_t count);
+
+// What becomes of the difference (xor) of two crcs when both are rolled over the same `count`
+// bytes, whatever the bytes are. Spares a second crc over bytes that had one already.
+uint32_t kvd_crc32c_shift(uint32_t difference, size_t count);
+
+// 1 if kvd_crc32c uses the processor's instruction.
+int kvd_crc32c_is_accelerated(void);
+
+// Makes the file at least `size` bytes long, its blocks allocated, the new part reading as zeros.
+// A file system that cannot allocate ahead only gets the size.
+int kvd_preallocate(int fd, int64_t size);
+
+// Starts writing `count` bytes of the file's cache from `offset` on to the disk, and does not
+// wait. Promises nothing: only a hint (sync_file_range).
+void kvd_start_writeback(int fd, int64_t offset, int64_t count);
+
+// flock(LOCK_EX | LOCK_NB). EWOULDBLOCK: another open file holds the lock.
+int kvd_lock_exclusive(int fd);
+
+// The C name of an errno ("ENOSPC") and its sentence ("No space left on device").
+// NULL if the C library does not know it. Both point to constants.
+const char *kvd_errno_name(int code);
+const char *kvd_errno_text(int code);
+
+// CLOCK_BOOTTIME and CLOCK_MONOTONIC in nanoseconds: the first goes on while the machine sleeps.
+int64_t kvd_boottime_nanoseconds(void);
+int64_t kvd_monotonic_nanoseconds(void);
+
+// Names the calling thread, as top and gdb show it: 15 bytes at most.
+void kvd_name_thread(const char *name);
+
+// Where `pattern` begins in `bytes` at or after `from`; `count` if nowhere. Fast over zeros.
+size_t kvd_find(const void *bytes, size_t count, size_t from, const void *pattern, size_t size);
+
+// How many bytes are left when all zeros at the end of `bytes` are taken off.
+size_t kvd_count_without_trailing_zeros(const void *bytes, size_t count);
+
+#endif

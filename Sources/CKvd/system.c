@@ -1,0 +1,78 @@
+#define _GNU_SOURCE
+#include "CKvd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+int kvd_preallocate(int fd, int64_t size) {
+    for (;;) {
+        if (fallocate(fd, 0, 0, size) == 0) return 0;
+        if (errno == EINTR) continue;
+        if (errno != EOPNOTSUPP) return errno;
+        struct stat now;
+        if (fstat(fd, &now) != 0) return errno;
+        if (now.st_size >= size) return 0;
+        return ftruncate(fd, size) == 0 ? 0 : errno;
+    }
+}
+
+void kvd_start_writeback(int fd, int64_t offset, int64_t count) {
+    // Only starts: what goes wrong with these pages is the next fdatasync's to report.
+    (void)sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE);
+}
+
+int kvd_lock_exclusive(int fd) {
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0)
+        if (errno != EINTR) return errno;
+    return 0;
+}
+
+const char *kvd_errno_name(int code) { return strerrorname_np(code); }
+
+const char *kvd_errno_text(int code) { return strerrordesc_np(code); }
+
+static int64_t nanoseconds(clockid_t clock) {
+    struct timespec now;
+    if (clock_gettime(clock, &now) != 0) return 0;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t kvd_boottime_nanoseconds(void) { return nanoseconds(CLOCK_BOOTTIME); }
+
+int64_t kvd_monotonic_nanoseconds(void) { return nanoseconds(CLOCK_MONOTONIC); }
+
+void kvd_name_thread(const char *name) {
+    char cut[16] = {0};
+    strncpy(cut, name, sizeof cut - 1);
+    pthread_setname_np(pthread_self(), cut);
+}
+
+size_t kvd_find(const void *bytes, size_t count, size_t from, const void *pattern, size_t size) {
+    const uint8_t *start = bytes;
+    while (count >= size && from <= count - size) {
+        const uint8_t *hit =
+            memchr(start + from, *(const uint8_t *)pattern, count - size - from + 1);
+        if (hit == NULL) return count;
+        if (memcmp(hit, pattern, size) == 0) return (size_t)(hit - start);
+        from = (size_t)(hit - start) + 1;
+    }
+    return count;
+}
+
+size_t kvd_count_without_trailing_zeros(const void *bytes, size_t count) {
+    const uint8_t *p = bytes;
+    while (count >= 8) {
+        uint64_t word;
+        memcpy(&word, p + count - 8, sizeof word);
+        if (word != 0) break;
+        count -= 8;
+    }
+    while (count > 0 && p[count - 1] == 0) count--;
+    return count;
+}

@@ -1,0 +1,173 @@
+internal import KVServer
+internal import KeyStore
+internal import NIOCore
+internal import NIOHTTP1
+
+/// What becomes of a request.
+enum Handling {
+    /// The answer; its body lies in `ClientServer.body` until the next request is handled.
+    case answer(Answer)
+    /// The engine has it; an `Outcome` follows.
+    case proposed
+    /// It is to be handled again when the engine says `.readable`.
+    case waitsToRead
+    case watch(WatchOpening)
+}
+
+/// How a watch begins.
+struct WatchOpening {
+    /// The head, sent before any event.
+    var answer: Answer
+    var isStream: Bool
+    /// What the history had.
+    var events: [Event]
+}
+
+extension ClientServer {
+    /// Deals with one request, whose turn it is.
+    ///
+    /// - Parameter isReadable: the engine has said `.readable` to this request.
+    func handle(_ request: ClientRequest, ticket: Ticket, isReadable: Bool) -> Handling {
+        body.removeAll()
+        let target = request.head.uri
+        let handling = target.utf8.withContiguousStorageIfAvailable { line in
+            handle(
+                request, target: UnsafeRawBufferPointer(line), ticket: ticket,
+                isReadable: isReadable)
+        }
+        guard let handling else { preconditionFailure("the decoder makes native strings") }
+        return handling
+    }
+
+    private func handle(
+        _ request: ClientRequest, target line: UnsafeRawBufferPointer, ticket: Ticket,
+        isReadable: Bool
+    ) -> Handling {
+        if request.head.method == .OPTIONS, ByteSearch.equal(line, "*") {
+            return .answer(Answer(.ok, nil))
+        }
+        pathScratch.removeAll()
+        guard let target = RequestTarget.parse(line, scratch: &pathScratch) else {
+            return .answer(badRequest(""))
+        }
+        if request.head.method == .OPTIONS { return .answer(Answer(.ok, nil)) }
+        if target.needsCleaning {
+            return .answer(redirection(target, isGet: request.head.method == .GET))
+        }
+        guard let route = RouteTable.route(target.path) else { return .answer(notFound()) }
+        guard route.methods.contains(MethodSet(request.head.method)) else {
+            return .answer(methodNotAllowed(route))
+        }
+        if route.endpoint == .keys {
+            return handleKeys(request, target, ticket: ticket, isReadable: isReadable)
+        }
+        return .answer(answer(route.endpoint, request, target))
+    }
+
+    private func answer(
+        _ endpoint: Endpoint, _ request: ClientRequest, _ target: RequestTarget
+    ) -> Answer {
+        switch endpoint {
+        case .keys: preconditionFailure("keys requests are handled apart")
+        case .members: members(request, target)
+        case .machines: machines()
+        case .statsSelf: statsSelf()
+        case .authEnabled: authEnabled(request)
+        case .version: version()
+        case .health: health()
+        case .absent: notFound()
+        }
+    }
+
+    // MARK: - Pages
+
+    func notFound() -> Answer {
+        body.append("404 page not found\n")
+        return .page(.notFound)
+    }
+
+    private func methodNotAllowed(_ route: Route) -> Answer {
+        body.append("Method Not Allowed\n")
+        var answer = Answer.page(.methodNotAllowed)
+        answer.allow = route.allow
+        return answer
+    }
+
+    /// - Parameter reason: what follows the status in the body; may be empty.
+    private func badRequest(_ reason: StaticString) -> Answer {
+        body.append("400 Bad Request")
+        body.append(reason)
+        var answer = Answer(.badRequest, .plainText)
+        answer.closes = true
+        return answer
+    }
+
+    private func redirection(_ target: RequestTarget, isGet: Bool) -> Answer {
+        var location = PathCleaner.escaped(PathCleaner.cleaned(target.path))
+        if !target.query.isEmpty {
+            location.append(UInt8(ascii: "?"))
+            location.append(contentsOf: target.query)
+        }
+        var answer = Answer(.movedPermanently, isGet ? .html : nil)
+        if isGet {
+            body.append("<a href=\"")
+            for byte in location { appendHTML(byte) }
+            body.append("\">Moved Permanently</a>.\n\n")
+        }
+        answer.location = location
+        return answer
+    }
+
+    private func appendHTML(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "&"): body.append("&amp;")
+        case UInt8(ascii: "<"): body.append("&lt;")
+        case UInt8(ascii: ">"): body.append("&gt;")
+        case UInt8(ascii: "\""): body.append("&#34;")
+        case UInt8(ascii: "'"): body.append("&#39;")
+        default: body.append(byte)
+        }
+    }
+
+    /// The last answer of a connection.
+    func answer(to fault: RequestFault) -> Answer {
+        body.removeAll()
+        switch fault {
+        case .malformed: return badRequest("")
+        case .missingHost: return badRequest(": missing required Host header")
+        case .tooManyHosts: return badRequest(": too many Host headers")
+        case .headersTooLarge:
+            body.append("431 Request Header Fields Too Large")
+            return Answer(.headersTooLarge, .plainText)
+        case .unknownExpectation: return Answer(.expectationFailed, nil)
+        case .unknownMethod(let target, _): return answer(toUnknownMethodAt: target)
+        }
+    }
+
+    private func answer(toUnknownMethodAt target: String) -> Answer {
+        pathScratch.removeAll()
+        let answer = Array(target.utf8).withUnsafeBytes { line -> Answer in
+            guard let target = RequestTarget.parse(line, scratch: &pathScratch) else {
+                return badRequest("")
+            }
+            if target.needsCleaning { return redirection(target, isGet: false) }
+            guard let route = RouteTable.route(target.path) else { return notFound() }
+            return route.methods.contains(.other) ? notFound() : methodNotAllowed(route)
+        }
+        return answer
+    }
+
+    // MARK: - Encoding
+
+    /// Writes an answer, with the body that lies in `body`.
+    func write(_ answer: Answer, framing: AnswerFraming, into out: inout ByteBuffer) {
+        encoder.write(
+            answer, body: body.bytes, framing: framing, unixSeconds: Self.unixSeconds(),
+            into: &out)
+    }
+
+    func writeHeadOfStream(_ answer: Answer, framing: AnswerFraming, into out: inout ByteBuffer) {
+        encoder.writeHeadOfStream(
+            answer, framing: framing, unixSeconds: Self.unixSeconds(), into: &out)
+    }
+}

@@ -1,0 +1,183 @@
+internal import KVServer
+internal import KeyStore
+internal import NIOCore
+internal import NIOHTTP1
+internal import RaftModel
+
+/// `/v2/keys`. Source: `reference/client-api.md` §2 to §6.
+extension ClientServer {
+    func handleKeys(
+        _ request: ClientRequest, _ target: RequestTarget, ticket: Ticket, isReadable: Bool
+    ) -> Handling {
+        guard let method = KeysMethod(request.head.method) else {
+            preconditionFailure("the route table lets no other method through")
+        }
+        do throws(KeysFault) {
+            return try withForm(of: request, method) { form throws(KeysFault) in
+                let keys = try KeysRequest.parse(
+                    method, query: target.query, form: form, scratch: &formScratch)
+                return handle(keys, target, ticket: ticket, isReadable: isReadable)
+            }
+        } catch {
+            return .answer(answer(to: error))
+        }
+    }
+
+    /// Calls `body` with what counts as the request's form.
+    private func withForm(
+        of request: ClientRequest, _ method: KeysMethod,
+        _ body: (FormBody) throws(KeysFault) -> Handling
+    ) throws(KeysFault) -> Handling {
+        guard method == .put || method == .post else { return try body(FormBody()) }
+        let mediaType = request.facts.mediaType
+        var form = FormBody()
+        form.isTooLarge = mediaType.isForm && request.isBodyTooLarge
+        form.mediaTypeProblem = mediaType.problem
+        guard mediaType.isForm, let bytes = request.body else { return try body(form) }
+        let result = bytes.withUnsafeReadableBytes { bytes -> Result<Handling, KeysFault> in
+            form.bytes = bytes
+            do throws(KeysFault) { return .success(try body(form)) } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    private func handle(
+        _ keys: KeysRequest, _ target: RequestTarget, ticket: Ticket, isReadable: Bool
+    ) -> Handling {
+        let path = storePath(target.path)
+        switch keys.operation {
+        case .write:
+            engine.propose(
+                keys.command(path: path, clusterTime: engine.clusterTime), ticket: ticket)
+            gaveWork()
+            return .proposed
+        case .quorumRead:
+            guard isReadable else {
+                engine.readLinearizably(ticket: ticket)
+                gaveWork()
+                return .waitsToRead
+            }
+            return .answer(read(path, keys))
+        case .read, .watch:
+            guard isReadable || engine.isReadable else {
+                engine.whenReadable(ticket: ticket)
+                gaveWork()
+                return .waitsToRead
+            }
+            if keys.operation == .watch { return watch(path, keys, ticket) }
+            return .answer(read(path, keys))
+        }
+    }
+
+    /// The store's path of what follows `/v2/keys`: below `/1`, without a slash at its end.
+    private func storePath(_ path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+        var key = UnsafeRawBufferPointer(rebasing: path[8...])
+        while key.last == UInt8(ascii: "/") { key = UnsafeRawBufferPointer(rebasing: key.dropLast()) }
+        keyScratch.removeAll()
+        keyScratch.reserve(key.count + 2)
+        keyScratch.append("/1")
+        keyScratch.append(key)
+        return keyScratch.bytes
+    }
+
+    // MARK: - Reads and watches
+
+    private func read(_ path: UnsafeRawBufferPointer, _ keys: KeysRequest) -> Answer {
+        do throws(StoreError) {
+            let node = try engine.store.get(path)
+            listing.write(
+                node, key: ByteWriter.clientKey(path), isRecursive: keys.isRecursive,
+                now: node.expires ? engine.clusterTime : 0, into: &body)
+            return .keys(.ok, storeIndex: engine.store.currentIndex, at: appliedNow)
+        } catch {
+            return answer(to: error)
+        }
+    }
+
+    private func watch(
+        _ path: UnsafeRawBufferPointer, _ keys: KeysRequest, _ ticket: Ticket
+    ) -> Handling {
+        do throws(StoreError) {
+            let index = engine.store.currentIndex
+            let start = try engine.store.watch(
+                path, as: ticket.watcher, isRecursive: keys.isRecursive, isStream: keys.stream,
+                sinceIndex: keys.waitIndex)
+            return .watch(
+                WatchOpening(
+                    answer: .keys(.ok, storeIndex: index, at: appliedNow),
+                    isStream: keys.stream, events: start.events))
+        } catch {
+            return .answer(answer(to: error))
+        }
+    }
+
+    private var appliedNow: AppliedAt {
+        AppliedAt(raftIndex: engine.appliedIndex, raftTerm: engine.term)
+    }
+
+    // MARK: - Answers
+
+    func answer(to outcome: Outcome) -> Answer {
+        body.removeAll()
+        switch outcome {
+        case .applied(let event, let at):
+            body.append(event: event)
+            return .keys(event.status, storeIndex: event.index, at: at)
+        case .failed(let error): return answer(to: error)
+        case .refused(let refusal):
+            return keysError(.raftInternal, cause: refusal.description, index: 0)
+        case .readable: preconditionFailure("a write is not answered with leave to read")
+        }
+    }
+
+    private func answer(to error: StoreError) -> Answer {
+        error.cause.withUnsafeBytes { cause in
+            body.append(
+                error: error.code, cause: ByteWriter.clientKey(cause), index: error.index)
+        }
+        return .keysError(error.code.status, storeIndex: error.index)
+    }
+
+    private func answer(to fault: KeysFault) -> Answer {
+        keysError(fault.code, cause: fault.cause, index: 0)
+    }
+
+    func keysError(_ code: ErrorCode, cause: String, index: UInt64) -> Answer {
+        var cause = cause
+        cause.withUTF8 { cause in
+            body.append(error: code, cause: UnsafeRawBufferPointer(cause), index: index)
+        }
+        return .keysError(code.status, storeIndex: index)
+    }
+}
+
+extension KeysMethod {
+    init?(_ method: HTTPMethod) {
+        switch method {
+        case .GET: self = .get
+        case .HEAD: self = .head
+        case .PUT: self = .put
+        case .POST: self = .post
+        case .DELETE: self = .delete
+        default: return nil
+        }
+    }
+}
+
+extension Event {
+    /// 201 if the write made a node, 200 otherwise.
+    fileprivate var status: Status {
+        switch action {
+        case .create: .created
+        case .set: previousNode == nil ? .created : .ok
+        default: .ok
+        }
+    }
+}
+
+extension Node {
+    /// Whether an answer with this node, or with nodes below it, may need the time.
+    fileprivate var expires: Bool { isDirectory || expiration != 0 }
+}

@@ -1,0 +1,50 @@
+internal import Cluster
+internal import KVServer
+internal import NIOHTTP1
+internal import RaftModel
+
+/// Who is in the cluster. Source: `reference/client-api.md` §8 and §10.
+extension ClientServer {
+    func members(_ request: ClientRequest, _ target: RequestTarget) -> Answer {
+        guard request.head.method == .GET else { return notFound() }
+        let rest = UnsafeRawBufferPointer(rebasing: target.path["/v2/members".utf8.count...])
+        if rest.isEmpty || ByteSearch.equal(rest, "/") {
+            body.append(MemberJSON.clientList(engine.membership.members))
+            return .json(.ok)
+        }
+        guard ByteSearch.equal(rest, "/leader") else {
+            return message("Not found", .json(.notFound))
+        }
+        guard let leader = engine.membership[engine.leadership.leader] else {
+            return message("During election", .json(.serviceUnavailable))
+        }
+        body.append(MemberJSON.clientMember(leader))
+        return .json(.ok)
+    }
+
+    /// All client URLs, for clients of old.
+    func machines() -> Answer {
+        body.append(text: engine.membership.clientURLs.joined(separator: ", "))
+        return Answer(.ok, .plainText)
+    }
+
+    /// `{"message":…}`, the errors of everything but keys.
+    func message(_ text: StaticString, _ answer: Answer) -> Answer {
+        body.append("{\"message\":\"")
+        body.append(text)
+        body.append("\"}")
+        return answer
+    }
+
+    /// Whether authorization is on: it cannot be switched on.
+    func authEnabled(_ request: ClientRequest) -> Answer {
+        guard Capability.auth.isEnabled(clusterVersion: engine.clusterVersion) else {
+            return message(
+                "Not capable of accessing auth feature during rolling upgrades.",
+                Answer(.internalServerError, .json))
+        }
+        guard request.head.method == .GET else { return notFound() }
+        body.append("{\"enabled\":false}\n")
+        return .json(.ok)
+    }
+}

@@ -1,0 +1,193 @@
+package import KVServer
+package import KeyStore
+package import NIOCore
+internal import RaftModel
+internal import NIOHTTP1
+internal import RaftModel
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// The client port of one member: all its connections, on the event loop of the `Engine`.
+///
+/// Everything is called on that loop. The owner gives `childChannelInitializer()` to its
+/// `ServerBootstrap`, pumps the engine some time after `wake` was called, and hands the outcome of
+/// each pump to `deliver`. See `ClientAPI` for how a request travels.
+package final class ClientServer {
+    package let engine: Engine
+    package let configuration: ClientServerConfiguration
+    let eventLoop: any EventLoop
+    /// Unix nanoseconds of the start of this server, for `/v2/stats/self`.
+    let startedAt: Int64
+
+    /// A ticket's or watcher's connection is its place here. A place that is free keeps the number
+    /// that the next connection in it goes on from, so that no ticket is ever used twice.
+    private var places: [Place] = []
+    private var freePlaces: [UInt32] = []
+    /// Connections that have something to send, in the order in which they got it.
+    private var unflushed: [ConnectionHandler] = []
+    private let wake: () -> Void
+    private var hasWork = false
+    private(set) var isStopping = false
+
+    // Memory used again for each request; see `ByteWriter`.
+    var pathScratch = ByteWriter()
+    var keyScratch = ByteWriter()
+    var formScratch = ByteWriter()
+    var body = ByteWriter()
+    var listing = ListingWriter()
+    var encoder: AnswerEncoder
+    var sharedEvent = SharedEvent()
+
+    private struct Place {
+        var connection: ConnectionHandler?
+        var nextNumber: UInt32
+    }
+
+    /// - Parameters:
+    ///   - wake: called once for each batch of requests that gave the engine something to do.
+    package init(
+        engine: Engine, eventLoop: any EventLoop,
+        configuration: ClientServerConfiguration = ClientServerConfiguration(),
+        wake: @escaping () -> Void
+    ) {
+        self.engine = engine
+        self.eventLoop = eventLoop
+        self.configuration = configuration
+        self.wake = wake
+        encoder = AnswerEncoder(clusterID: engine.configuration.cluster.rawValue)
+        startedAt = Self.unixNanoseconds()
+    }
+
+    // MARK: - The owner's side
+
+    /// Hands over what a pump of the engine brought. On return everything is on its way.
+    package func deliver(
+        answers: [(Ticket, Outcome)], notifications: [Notification]
+    ) {
+        eventLoop.assertInEventLoop()
+        for (ticket, outcome) in answers {
+            connection(at: ticket.connection)?.take(outcome, number: ticket.request)
+        }
+        for notification in notifications {
+            let ticket = Ticket(notification.watcher)
+            guard let connection = connection(at: ticket.connection) else { continue }
+            sharedEvent.encode(notification.event)
+            connection.take(sharedEvent, number: ticket.request)
+        }
+        sharedEvent.forget()
+        flush()
+    }
+
+    /// Ends watches that the store gave up, because its state was replaced by a snapshot's.
+    package func endWatches(_ watchers: [WatcherID]) {
+        for watcher in watchers {
+            let ticket = Ticket(watcher)
+            connection(at: ticket.connection)?.endWatch(number: ticket.request)
+        }
+        flush()
+    }
+
+    /// Ends all watches, answers nothing new, and closes each connection when what it waits for
+    /// was answered: let the engine refuse what is left (`Engine.stop`) and deliver that.
+    package func stop() {
+        isStopping = true
+        for place in places { place.connection?.stop() }
+        flush()
+    }
+
+    package var connectionsCount: Int { places.count - freePlaces.count }
+
+    // MARK: - The connections' side
+
+    func add(_ connection: ConnectionHandler) -> (place: UInt32, firstNumber: UInt32) {
+        if let place = freePlaces.popLast() {
+            places[Int(place)].connection = connection
+            return (place, places[Int(place)].nextNumber)
+        }
+        places.append(Place(connection: connection, nextNumber: 0))
+        return (UInt32(places.count - 1), 0)
+    }
+
+    func remove(place: UInt32, nextNumber: UInt32) {
+        precondition(places[Int(place)].connection != nil, "a connection is removed once")
+        places[Int(place)] = Place(connection: nil, nextNumber: nextNumber)
+        freePlaces.append(place)
+    }
+
+    private func connection(at place: UInt32) -> ConnectionHandler? {
+        place < places.count ? places[Int(place)].connection : nil
+    }
+
+    /// `connection` has bytes to send; they go with the next flush.
+    func willFlush(_ connection: ConnectionHandler) { unflushed.append(connection) }
+
+    /// The engine has been given something to do.
+    func gaveWork() { hasWork = true }
+
+    /// The end of a batch: sends what there is, and sees to it that the engine is pumped.
+    func flush() {
+        while let connection = unflushed.popLast() { connection.flush() }
+        guard hasWork else { return }
+        hasWork = false
+        wake()
+    }
+
+    static func unixNanoseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
+    /// To the second, from the clock that costs least.
+    static func unixSeconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME_COARSE, &time)
+        return Int64(time.tv_sec)
+    }
+}
+
+extension Ticket {
+    /// Watchers are named after the request that asked for them.
+    init(_ watcher: WatcherID) {
+        self.init(
+            connection: UInt32(truncatingIfNeeded: watcher.rawValue >> 32),
+            request: UInt32(truncatingIfNeeded: watcher.rawValue))
+    }
+
+    var watcher: WatcherID { WatcherID(UInt64(connection) << 32 | UInt64(request)) }
+}
+
+extension ClientServer {
+    /// Sets up an accepted connection. For `ServerBootstrap.childChannelInitializer`; the channel
+    /// must be on this server's event loop.
+    package func childChannelInitializer()
+        -> @Sendable (any Channel) -> EventLoopFuture<Void>
+    {
+        let server = NIOLoopBound(self, eventLoop: eventLoop)
+        return { channel in
+            channel.eventLoop.makeCompletedFuture { try server.value.initialize(channel) }
+        }
+    }
+
+    /// As `childChannelInitializer`, for a listener that takes a throwing function.
+    package func initialize(_ channel: any Channel) throws {
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
+        limits.maxHeaderListSize = configuration.headerBytesMax
+        limits.maxHeaderFieldCount = configuration.headerFieldsMax
+        let decoder = HTTPRequestDecoder(
+            leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
+        let recorder = LastReadRecorder()
+        try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
+        let low = max(1, configuration.unsentBytesMax / 2)
+        try channel.syncOptions?.setOption(
+            .writeBufferWaterMark, value: .init(low: low, high: configuration.unsentBytesMax))
+        try channel.pipeline.syncOperations.addHandlers([
+            recorder, ByteToMessageHandler(decoder), ConnectionHandler(self, recorder),
+        ])
+    }
+}

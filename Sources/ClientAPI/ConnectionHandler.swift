@@ -1,0 +1,324 @@
+internal import KVServer
+internal import KeyStore
+internal import KeyStore
+internal import NIOCore
+internal import NIOHTTP1
+
+/// One client connection. Decides nothing: `RequestIntake` puts requests together,
+/// `RequestOrder` says which may start and whose answer is next, `ClientServer` answers them; this
+/// handler carries bytes and actions between them and the channel.
+final class ConnectionHandler: ChannelDuplexHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundIn = Never
+    typealias OutboundOut = ByteBuffer
+
+    private let server: ClientServer
+    private let recorder: LastReadRecorder
+    private var context: ChannelHandlerContext?
+    private var place: UInt32 = 0
+    private var intake = RequestIntake.idle
+    private var order: RequestOrder
+    /// A read that waits: for the quorum, or for the store to have caught up.
+    private var pendingRead: ClientRequest?
+    private var watch: Watch?
+    /// Answers not handed to the channel yet.
+    private var outgoing = ByteBuffer()
+    private var willFlush = false
+    private var isAdvancing = false
+    /// The channel asked for more input and was not given it.
+    private var isReadHeld = false
+    /// Parts that came with the read being decoded.
+    private var partsInRead = 0
+
+    /// A connection that has sent a large answer gives its memory back.
+    private static let keptBytesMax = 64 << 10
+
+    /// The request that holds the connection as a watch.
+    private struct Watch {
+        let number: UInt32
+        let isStream: Bool
+        let isHTTP10: Bool
+    }
+
+    init(_ server: ClientServer, _ recorder: LastReadRecorder) {
+        self.server = server
+        self.recorder = recorder
+        order = RequestOrder(firstNumber: 0, inFlightMax: server.configuration.inFlightMax)
+    }
+
+    // MARK: - From the channel
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        let (place, firstNumber) = server.add(self)
+        self.place = place
+        order = RequestOrder(
+            firstNumber: firstNumber, inFlightMax: server.configuration.inFlightMax)
+        if server.isStopping { order.end() }
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { leave() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        leave()
+        context.fireChannelInactive()
+    }
+
+    private func leave() {
+        guard context != nil else { return }
+        context = nil
+        cancelWatch()
+        pendingRead = nil
+        server.remove(place: place, nextNumber: order.nextNumber)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        partsInRead += 1
+        run(intake.received(unwrapInboundIn(data)))
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        partsInRead = 0
+        server.flush()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let error = error as? HTTPParserError else {
+            // Bytes after a fault, or a broken socket: the channel closes itself if it has to.
+            if !(error is ByteToMessageDecoderError) { context.close(promise: nil) }
+            return
+        }
+        run(intake.failed(fault(for: error)))
+        server.flush()
+    }
+
+    private func fault(for error: HTTPParserError) -> RequestFault {
+        if error == .headerOverflow { return .headersTooLarge }
+        if error == .invalidMethod, intake.isIdle, partsInRead == 0, let fault = recorder.fault() {
+            return fault
+        }
+        return .malformed
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            order.inputEnded()
+            // As good as a hang-up for one who waits for events.
+            if watch != nil {
+                context.close(promise: nil)
+                return
+            }
+            advance()
+            server.flush()
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        advance()
+        server.flush()
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// Reading pauses while too much is in flight.
+    func read(context: ChannelHandlerContext) {
+        if order.wantsInput && context.channel.isWritable {
+            context.read()
+        } else {
+            isReadHeld = true
+        }
+    }
+
+    // MARK: - Requests
+
+    private func run(_ action: RequestIntake.Action) {
+        switch action {
+        case .wait: return
+        case .expectContinue: order.expectContinue()
+        case .submit(let request): order.submit(.request(request))
+        case .refuse(let fault): order.submit(.fault(fault))
+        }
+        advance()
+    }
+
+    /// Does all that can be done now.
+    private func advance() {
+        // What is done may end in here again; the loop under way goes on with it.
+        guard !isAdvancing else { return }
+        isAdvancing = true
+        defer { isAdvancing = false }
+        while let context, context.channel.isWritable {
+            switch order.next() {
+            case .wait:
+                if isReadHeld, order.wantsInput {
+                    isReadHeld = false
+                    context.read()
+                }
+                return
+            case .start(.request(let request), let number): start(request, number)
+            case .start(.fault(let fault), let number):
+                send(server.answer(to: fault), number)
+            case .sendContinue:
+                outgoing.writeString("HTTP/1.1 100 Continue\r\n\r\n")
+                wantFlush()
+            case .close(let lingers):
+                flush()
+                close(context, lingers: lingers)
+            }
+        }
+    }
+
+    private func start(_ request: ClientRequest, _ number: UInt32) {
+        let ticket = Ticket(connection: place, request: number)
+        switch server.handle(request, ticket: ticket, isReadable: false) {
+        case .answer(let answer): send(answer, number)
+        case .proposed: break
+        case .waitsToRead: pendingRead = request
+        case .watch(let start): open(start, request, number)
+        }
+    }
+
+    /// Sends an answer whose body lies in the server's memory.
+    private func send(_ answer: Answer, _ number: UInt32) {
+        switch order.placement(of: number) {
+        case .gone: return
+        case .now(let framing):
+            server.write(answer, framing: framing, into: &outgoing)
+            order.sent()
+            while let held = order.takeHeld() { outgoing.writeImmutableBuffer(held) }
+            wantFlush()
+        case .later(let framing):
+            var held = ByteBuffer()
+            server.write(answer, framing: framing, into: &held)
+            order.hold(held, of: number)
+        }
+    }
+
+    /// What the engine says to a request that had to wait.
+    func take(_ outcome: Outcome, number: UInt32) {
+        guard order.placement(of: number) != .gone else { return }
+        if case .readable = outcome, let request = pendingRead {
+            pendingRead = nil
+            resume(request, number)
+        } else {
+            pendingRead = nil
+            send(server.answer(to: outcome), number)
+        }
+        advance()
+    }
+
+    private func resume(_ request: ClientRequest, _ number: UInt32) {
+        let ticket = Ticket(connection: place, request: number)
+        switch server.handle(request, ticket: ticket, isReadable: true) {
+        case .answer(let answer): send(answer, number)
+        case .watch(let start): open(start, request, number)
+        case .proposed, .waitsToRead: preconditionFailure("a read that may read is answered")
+        }
+    }
+
+    // MARK: - Watches
+
+    private func open(_ start: WatchOpening, _ request: ClientRequest, _ number: UInt32) {
+        let framing = request.framing
+        server.writeHeadOfStream(start.answer, framing: framing, into: &outgoing)
+        wantFlush()
+        watch = Watch(number: number, isStream: start.isStream, isHTTP10: framing.isHTTP10)
+        for event in start.events {
+            server.sharedEvent.encode(event)
+            take(server.sharedEvent, number: number)
+        }
+    }
+
+    /// An event for this connection's watch.
+    func take(_ event: SharedEvent, number: UInt32) {
+        guard let watch, watch.number == number, let context else { return }
+        if watch.isStream && !context.channel.isWritable {
+            // It has not taken what it got so far: it would never catch up, only use up memory.
+            context.close(promise: nil)
+            return
+        }
+        let bytes = event.slice(isStream: watch.isStream, isHTTP10: watch.isHTTP10)
+        write(bytes, context)
+        if !watch.isStream { finishWatch() }
+    }
+
+    /// Ends the response without an event.
+    func endWatch(number: UInt32) {
+        guard let watch, watch.number == number else { return }
+        if !watch.isHTTP10 { outgoing.writeString(ChunkEnd.text) }
+        finishWatch()
+    }
+
+    private func finishWatch() {
+        guard let isHTTP10 = watch?.isHTTP10 else { return }
+        watch = nil
+        // Its body ends where the connection does.
+        if isHTTP10 { order.end() }
+        order.sent()
+        wantFlush()
+        advance()
+    }
+
+    private func cancelWatch() {
+        guard let watch else { return }
+        self.watch = nil
+        let ticket = Ticket(connection: place, request: watch.number)
+        server.engine.store.cancelWatch(ticket.watcher)
+    }
+
+    // MARK: - To the channel
+
+    private func wantFlush() {
+        guard !willFlush else { return }
+        willFlush = true
+        server.willFlush(self)
+    }
+
+    /// Shared bytes: written as they are, unless something else goes out with them anyway.
+    private func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+        wantFlush()
+        if outgoing.readableBytes > 0 {
+            outgoing.writeImmutableBuffer(bytes)
+        } else {
+            context.write(wrapOutboundOut(bytes), promise: nil)
+        }
+    }
+
+    /// One write for all answers of a batch.
+    func flush() {
+        willFlush = false
+        guard let context else { return }
+        if outgoing.readableBytes > 0 {
+            context.write(wrapOutboundOut(outgoing), promise: nil)
+        }
+        context.flush()
+        // If the socket took it all, the memory is ours alone again, and is used again.
+        if outgoing.storageCapacity <= Self.keptBytesMax {
+            outgoing.clear()
+        } else {
+            outgoing = ByteBuffer()
+        }
+    }
+
+    func stop() {
+        if let watch {
+            cancelWatch()
+            self.watch = watch
+            endWatch(number: watch.number)
+        }
+        order.end()
+        advance()
+    }
+
+    private func close(_ context: ChannelHandlerContext, lingers: Bool) {
+        guard lingers else {
+            context.close(promise: nil)
+            return
+        }
+        // The client may still be sending. Closing now would reset the connection, and the answer
+        // could be lost with what lies unread: say that all is said, and give it a moment.
+        context.close(mode: .output, promise: nil)
+        let channel = context.channel
+        context.eventLoop.scheduleTask(in: .milliseconds(500)) { channel.close(promise: nil) }
+    }
+}

@@ -1,0 +1,195 @@
+internal import NIOCore
+
+/// The output side of a connection: which of its requests may start, and whose answer is next.
+///
+/// Answers leave in the order of the requests. Writes that follow each other directly are under
+/// way together: they are in the log in the order in which they came. Everything else starts only
+/// when all before it has been answered, so that a read sees the writes sent before it, and a
+/// write is not seen by a read sent before it.
+///
+///     started:  | PUT answered, held | PUT under way |      front is the next to be answered
+///     waiting:  | GET | PUT |                               may not start yet
+///
+/// No channel in here. The owner calls `next()` until it says `.wait`, after everything it tells.
+struct RequestOrder {
+    /// What stands in line.
+    enum Arrival {
+        case request(ClientRequest)
+        case fault(RequestFault)
+    }
+
+    enum Action {
+        case wait
+        /// Deal with it, and answer it under this number, now or later.
+        case start(Arrival, number: UInt32)
+        case sendContinue
+        /// All that was to be answered has been. Lingering: unread input may be under way.
+        case close(lingers: Bool)
+    }
+
+    /// Where an answer goes.
+    enum Placement: Equatable {
+        /// Out, at once. Call `sent()` afterwards.
+        case now(AnswerFraming)
+        /// Into memory; hand it to `hold(_:of:)`.
+        case later(AnswerFraming)
+        /// Nobody waits for it any more.
+        case gone
+    }
+
+    private struct Slot {
+        let framing: AnswerFraming
+        let isWrite: Bool
+        var held: ByteBuffer?
+    }
+
+    private enum Phase {
+        case open
+        /// Nothing starts any more; the connection closes when the last answer is out.
+        case ending(lingers: Bool)
+        case closed
+    }
+
+    private var started = CircularBuffer<Slot>(initialCapacity: 4)
+    private var waiting = CircularBuffer<Arrival>(initialCapacity: 4)
+    /// The number of the first in `started`.
+    private(set) var firstNumber: UInt32
+    private var phase = Phase.open
+    private var isContinueOwed = false
+    /// The client will send nothing more.
+    private var hasInputEnded = false
+    private let inFlightMax: Int
+
+    /// - Parameters:
+    ///   - firstNumber: requests are numbered from here, wrapping.
+    ///   - inFlightMax: requests taken in before input should pause.
+    init(firstNumber: UInt32, inFlightMax: Int) {
+        precondition(inFlightMax > 0, "a connection may have a request")
+        self.firstNumber = firstNumber
+        self.inFlightMax = inFlightMax
+    }
+
+    /// Whether more should be read from the client.
+    var wantsInput: Bool {
+        guard case .open = phase else { return isLingering }
+        return started.count + waiting.count < inFlightMax
+    }
+
+    private var isLingering: Bool {
+        switch phase {
+        case .open: false
+        case .ending(let lingers): lingers
+        case .closed: true
+        }
+    }
+
+    /// Requests that have not been answered.
+    var inFlightCount: Int { started.count + waiting.count }
+
+    /// The number that the next request to start gets.
+    var nextNumber: UInt32 { firstNumber &+ UInt32(truncatingIfNeeded: started.count) }
+
+    // MARK: - What happens
+
+    mutating func submit(_ arrival: Arrival) {
+        isContinueOwed = false
+        guard case .open = phase else { return }
+        waiting.append(arrival)
+    }
+
+    mutating func expectContinue() { isContinueOwed = true }
+
+    /// The client has closed its sending side.
+    mutating func inputEnded() { hasInputEnded = true }
+
+    /// Lets what has started be answered, drops the rest, and closes.
+    mutating func end() {
+        guard case .open = phase else { return }
+        phase = .ending(lingers: false)
+        waiting.removeAll()
+    }
+
+    mutating func next() -> Action {
+        switch phase {
+        case .closed: return .wait
+        case .ending(let lingers):
+            guard started.isEmpty else { return .wait }
+            phase = .closed
+            return .close(lingers: lingers)
+        case .open: break
+        }
+        if let arrival = waiting.first {
+            return canStart(arrival) ? start() : .wait
+        }
+        guard started.isEmpty else { return .wait }
+        if hasInputEnded {
+            phase = .closed
+            return .close(lingers: false)
+        }
+        guard isContinueOwed else { return .wait }
+        isContinueOwed = false
+        return .sendContinue
+    }
+
+    private func canStart(_ arrival: Arrival) -> Bool {
+        guard let last = started.last else { return true }
+        guard last.isWrite, started.count < inFlightMax else { return false }
+        guard case .request(let request) = arrival else { return false }
+        return request.isWrite
+    }
+
+    private mutating func start() -> Action {
+        let arrival = waiting.removeFirst()
+        let number = nextNumber
+        switch arrival {
+        case .request(let request):
+            let framing = request.framing
+            started.append(Slot(framing: framing, isWrite: request.isWrite))
+            if !framing.keepsAlive { end() }
+        case .fault(let fault):
+            var framing = AnswerFraming(keepsAlive: false)
+            if case .unknownMethod(_, let isHTTP10) = fault { framing.isHTTP10 = isHTTP10 }
+            started.append(Slot(framing: framing, isWrite: false))
+            waiting.removeAll()
+            phase = .ending(lingers: true)
+        }
+        return .start(arrival, number: number)
+    }
+
+    // MARK: - Answers
+
+    func placement(of number: UInt32) -> Placement {
+        let position = Int(number &- firstNumber)
+        guard position < started.count else { return .gone }
+        let slot = started[offset: position]
+        guard slot.held == nil else { return .gone }
+        return position == 0 ? .now(slot.framing) : .later(slot.framing)
+    }
+
+    /// The answer of the first one started is out.
+    mutating func sent() {
+        precondition(!started.isEmpty, "what is answered was started")
+        started.removeFirst()
+        firstNumber &+= 1
+    }
+
+    mutating func hold(_ bytes: ByteBuffer, of number: UInt32) {
+        let position = Int(number &- firstNumber)
+        precondition(position > 0 && position < started.count, "the first one is not held")
+        started[offset: position].held = bytes
+    }
+
+    /// Takes the answer that is next, if it is there already.
+    mutating func takeHeld() -> ByteBuffer? {
+        guard let held = started.first?.held else { return nil }
+        sent()
+        return held
+    }
+}
+
+extension CircularBuffer {
+    fileprivate subscript(offset offset: Int) -> Element {
+        get { self[index(startIndex, offsetBy: offset)] }
+        set { self[index(startIndex, offsetBy: offset)] = newValue }
+    }
+}

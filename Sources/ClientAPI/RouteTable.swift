@@ -1,0 +1,107 @@
+internal import NIOHTTP1
+
+/// The methods that a route may take.
+struct MethodSet: OptionSet {
+    let rawValue: UInt8
+
+    static let get = MethodSet(rawValue: 1)
+    static let head = MethodSet(rawValue: 2)
+    static let put = MethodSet(rawValue: 4)
+    static let post = MethodSet(rawValue: 8)
+    static let delete = MethodSet(rawValue: 16)
+    /// All others.
+    static let other = MethodSet(rawValue: 32)
+    static let all: MethodSet = [.get, .head, .put, .post, .delete, .other]
+
+    init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    init(_ method: HTTPMethod) {
+        switch method {
+        case .GET: self = .get
+        case .HEAD: self = .head
+        case .PUT: self = .put
+        case .POST: self = .post
+        case .DELETE: self = .delete
+        default: self = .other
+        }
+    }
+}
+
+/// What answers a request.
+enum Endpoint: Equatable {
+    case keys
+    case members, machines
+    case statsSelf
+    case authEnabled
+    case version, health
+    /// Known, but nothing is served there yet: the 404 page.
+    case absent
+}
+
+/// One line of the route table.
+struct Route {
+    enum Scope { case exact, below }
+
+    let path: StaticString
+    /// `below`: everything that continues `path`, which ends in a slash.
+    let scope: Scope
+    let methods: MethodSet
+    /// The `Allow` header of a 405, in etcd's order.
+    let allow: StaticString
+    let endpoint: Endpoint
+
+    init(
+        _ path: StaticString, _ scope: Scope, _ methods: MethodSet, _ allow: StaticString,
+        _ endpoint: Endpoint
+    ) {
+        (self.path, self.scope, self.methods) = (path, scope, methods)
+        (self.allow, self.endpoint) = (allow, endpoint)
+    }
+
+    @inline(__always)
+    func matches(_ path: UnsafeRawBufferPointer) -> Bool {
+        switch scope {
+        case .exact: ByteSearch.equal(path, self.path)
+        case .below: ByteSearch.hasPrefix(path, self.path)
+        }
+    }
+}
+
+/// The paths of the client port. First match wins; anything else is the 404 page.
+/// Source: `reference/client-api.md` §1.
+enum RouteTable {
+    static func route(_ path: UnsafeRawBufferPointer) -> Route? {
+        for route in routes where route.matches(path) { return route }
+        return nil
+    }
+
+    private static let keysMethods: MethodSet = [.get, .head, .put, .post, .delete]
+    private static let keysAllow: StaticString = "HEAD,GET,PUT,POST,DELETE"
+    private static let memberMethods: MethodSet = [.get, .post, .delete, .put]
+    private static let memberAllow: StaticString = "GET,POST,DELETE,PUT"
+    private static let authMethods: MethodSet = [.get, .put, .delete]
+    private static let authAllow: StaticString = "GET,PUT,DELETE"
+
+    private static let routes: [Route] = [
+        Route("/v2/keys/", .below, keysMethods, keysAllow, .keys),
+        Route("/v2/keys", .exact, keysMethods, keysAllow, .keys),
+        Route("/v2/members", .exact, memberMethods, memberAllow, .members),
+        Route("/v2/members/", .below, memberMethods, memberAllow, .members),
+        Route("/v2/machines", .exact, [.get, .head], "GET,HEAD", .machines),
+        Route("/v2/stats/self", .exact, .get, "GET", .statsSelf),
+        Route("/v2/stats/leader", .exact, .get, "GET", .absent),
+        Route("/v2/stats/store", .exact, .get, "GET", .absent),
+        Route("/v2/auth/roles", .exact, .get, "GET", .absent),
+        Route("/v2/auth/roles/", .exact, .get, "GET", .absent),
+        Route("/v2/auth/roles/", .below, authMethods, authAllow, .absent),
+        Route("/v2/auth/users", .exact, .get, "GET", .absent),
+        Route("/v2/auth/users/", .exact, .get, "GET", .absent),
+        Route("/v2/auth/users/", .below, authMethods, authAllow, .absent),
+        Route("/v2/auth/enable", .exact, authMethods, authAllow, .authEnabled),
+        Route("/version", .exact, .get, "GET", .version),
+        Route("/health", .exact, .get, "GET", .health),
+        Route("/metrics", .exact, .all, "", .absent),
+        Route("/debug/vars", .exact, .get, "GET", .absent),
+        Route("/config/local/log", .exact, .put, "PUT", .absent),
+    ]
+}

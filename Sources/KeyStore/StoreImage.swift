@@ -1,0 +1,82 @@
+/// The whole state at one index, unchanging, made in O(1): what a snapshot is written from, on
+/// any thread, while the store goes on. Watchers are not part of it.
+package struct StoreImage: Sendable {
+    package let tree: Tree
+    package let history: EventHistory
+    package let statistics: StoreStatistics
+
+    package var currentIndex: UInt64 { tree.index }
+
+    /// Everything in the tree, hidden or not: `/` is `tree.root`, then its content is walked.
+    /// `StoreImageBuilder` takes the same steps.
+    package func walk() -> NodeWalk {
+        Node(item: tree.root).walk(isRecursive: true, skipsHidden: false)
+    }
+}
+
+extension Store {
+    package var image: StoreImage {
+        StoreImage(tree: tree, history: history, statistics: statistics)
+    }
+
+    /// A store that goes on from `image`. The history is cut to the options' bounds.
+    package convenience init(restoring image: StoreImage, options: Options = Options()) {
+        self.init(options: options)
+        restore(image)
+    }
+
+    /// Puts `image` in the place of everything. All watchers are cancelled, since events that
+    /// they wait for may be in the part of the history they can no longer see: the caller ends
+    /// their answers, and their clients ask again.
+    @discardableResult
+    package func restore(_ image: StoreImage) -> [WatcherID] {
+        let cancelled = hub.cancelAll()
+        removedContent = RemovedContent()
+        tree = image.tree
+        counters = image.statistics
+        history = EventHistory(
+            eventsMax: options.historyEventsMax, bytesMax: options.historyBytesMax,
+            lastIndex: image.history.oldestIndex - 1)
+        var index = image.history.oldestIndex
+        while let event = image.history[index] {
+            history.append(event)
+            index += 1
+        }
+        queue = ExpiryQueue(scheduling: image.walk())
+        return cancelled
+    }
+}
+
+extension ExpiryQueue {
+    /// All that expires in a tree.
+    fileprivate init(scheduling walk: NodeWalk) {
+        var walk = walk
+        var path: [UInt8] = []
+        self.init()
+        func schedule(_ node: Node, in queue: inout ExpiryQueue) {
+            guard node.expiration != 0 else { return }
+            path.withUnsafeBytes { queue.insert(node.expiration, $0) }
+        }
+        func push(_ node: Node) {
+            path.append(StorePath.slash)
+            node.withName { path.append(contentsOf: $0) }
+        }
+        func pop() {
+            while let last = path.popLast(), last != StorePath.slash {}
+        }
+        while let step = walk.next() {
+            switch step {
+            case .file(let file):
+                if file.expiration == 0 { continue }
+                push(file)
+                schedule(file, in: &self)
+                pop()
+            case .open(let directory):
+                push(directory)
+                schedule(directory, in: &self)
+            case .close:
+                pop()
+            }
+        }
+    }
+}

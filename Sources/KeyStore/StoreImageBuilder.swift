@@ -1,0 +1,165 @@
+/// Builds a `StoreImage` from a stream of its parts, in the order a `StoreImage` gives them: the
+/// steps of its walk, then the events of its history. Linear in what it is given.
+///
+///     var builder = StoreImageBuilder()
+///     try builder.open(name: …, …)       // a directory; `/` itself is open from the start
+///     try builder.addFile(name: …, …)
+///     try builder.close()
+///     try builder.addEvent(…)            // oldest first, one per index, none missing
+///     let image = try builder.finish(currentIndex: …, statistics: …)
+///
+/// The stream may come from a damaged file or from another program: whatever cannot be a store is
+/// refused with a `StoreImageError`.
+package struct StoreImageBuilder: ~Copyable {
+    private var directories: [DirectoryBuilder]
+    private var events: [Event] = []
+    private var stepCount = 0
+
+    package init() {
+        let root = Item.directory(
+            name: UnsafeRawBufferPointer(start: nil, count: 0),
+            Item.Stamp(createdIndex: 0, modifiedIndex: 0))
+        directories = [DirectoryBuilder(root)]
+    }
+
+    /// Starts a directory; what follows until `close` is its content.
+    package mutating func open(
+        name: UnsafeRawBufferPointer, createdIndex: UInt64, modifiedIndex: UInt64,
+        expiration: Int64
+    ) throws(StoreImageError) {
+        try check(name)
+        let stamp = Item.Stamp(
+            createdIndex: createdIndex, modifiedIndex: modifiedIndex, expiration: expiration)
+        directories.append(DirectoryBuilder(.directory(name: name, stamp)))
+    }
+
+    package mutating func addFile(
+        name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer, createdIndex: UInt64,
+        modifiedIndex: UInt64, expiration: Int64
+    ) throws(StoreImageError) {
+        try check(name)
+        let stamp = Item.Stamp(
+            createdIndex: createdIndex, modifiedIndex: modifiedIndex, expiration: expiration)
+        try add(.file(name: name, value: value, stamp))
+    }
+
+    package mutating func close() throws(StoreImageError) {
+        guard directories.count > 1 else { throw StoreImageError(.unbalanced, step: stepCount) }
+        try add(directories.removeLast().finish())
+    }
+
+    private mutating func check(_ name: UnsafeRawBufferPointer) throws(StoreImageError) {
+        stepCount += 1
+        let isName =
+            !name.isEmpty && !name.contains(StorePath.slash)
+            && !name.elementsEqual([StorePath.dot])
+            && !name.elementsEqual([StorePath.dot, StorePath.dot])
+        if !isName { throw StoreImageError(.badName, step: stepCount) }
+    }
+
+    private mutating func add(_ item: Item) throws(StoreImageError) {
+        if !directories[directories.count - 1].add(item) {
+            throw StoreImageError(.notSorted, step: stepCount)
+        }
+    }
+
+    /// What an event says of a node, with its value. Borrowed.
+    package struct EventNode {
+        package var attributes: NodeAttributes
+        package var value: UnsafeRawBufferPointer
+
+        package init(_ attributes: NodeAttributes, value: UnsafeRawBufferPointer) {
+            self.attributes = attributes
+            self.value = value
+        }
+
+        fileprivate func item(name: UnsafeRawBufferPointer) -> Item {
+            let stamp = Item.Stamp(
+                createdIndex: attributes.createdIndex, modifiedIndex: attributes.modifiedIndex,
+                expiration: attributes.expiration)
+            return attributes.isDirectory
+                ? .directory(name: name, stamp) : .file(name: name, value: value, stamp)
+        }
+    }
+
+    /// - Parameters:
+    ///   - node: what the event says the node is now; not looked at for a removal.
+    ///   - previous: what it was before; there must be one for a removal.
+    package mutating func addEvent(
+        _ action: Action, key: UnsafeRawBufferPointer, index: UInt64, timeBase: Int64,
+        isRefresh: Bool, node: EventNode?, previous: EventNode?
+    ) throws(StoreImageError) {
+        stepCount += 1
+        let isWhole = action.isRemoval ? previous != nil : node != nil
+        guard isWhole, index > 0, StorePath.isClean(key), key.count > 1 else {
+            throw StoreImageError(.badEvent, step: stepCount)
+        }
+        if let last = events.last, last.index + 1 != index {
+            throw StoreImageError(.historyGap, step: stepCount)
+        }
+        let name = StorePath.name(key)
+        let facts = Event.Facts(
+            index: index, timeBase: timeBase,
+            node: action.isRemoval ? nil : node?.item(name: name),
+            previous: previous?.item(name: name), keyCount: 0, action: action,
+            isRefresh: isRefresh)
+        events.append(Event(facts, key: key))
+    }
+
+    package consuming func finish(
+        currentIndex: UInt64, statistics: StoreStatistics
+    ) throws(StoreImageError) -> StoreImage {
+        guard directories.count == 1 else { throw StoreImageError(.unbalanced, step: stepCount) }
+        if let last = events.last, last.index != currentIndex {
+            throw StoreImageError(.historyGap, step: stepCount)
+        }
+        let root = directories[0].finish()
+        let tree = Tree(root: root, index: currentIndex)
+        try Self.checkNamespaces(tree, step: stepCount)
+        var history = EventHistory(
+            eventsMax: .max, bytesMax: .max, lastIndex: currentIndex - UInt64(events.count))
+        for event in events { history.append(event) }
+        return StoreImage(tree: tree, history: history, statistics: statistics)
+    }
+
+    private static func checkNamespaces(_ tree: Tree, step: Int) throws(StoreImageError) {
+        for path: StaticString in ["/0", "/1"] {
+            let bytes = UnsafeRawBufferPointer(start: path.utf8Start, count: path.utf8CodeUnitCount)
+            guard case .found(let item) = tree.find(bytes),
+                item.takeUnretainedValue().isDirectory
+            else { throw StoreImageError(.noNamespace, step: step) }
+        }
+    }
+}
+
+/// Why a stream cannot be a store's image.
+package struct StoreImageError: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Code: Equatable, Sendable {
+        case badName, notSorted, unbalanced, badEvent, historyGap, noNamespace
+    }
+
+    package let code: Code
+    /// Which node or event, counted from 1 in the order given.
+    package let step: Int
+
+    init(_ code: Code, step: Int) {
+        self.code = code
+        self.step = step
+    }
+
+    package var description: String {
+        "the store image is wrong at part \(step): \(problem); "
+            + "restore this member from another snapshot or from its peers"
+    }
+
+    private var problem: String {
+        switch code {
+        case .badName: "a name is empty, or contains a slash, or is . or .."
+        case .notSorted: "a name does not follow the one before it"
+        case .unbalanced: "directories are not opened and closed in pairs"
+        case .badEvent: "an event lacks its key or its node"
+        case .historyGap: "the events' indices do not follow each other up to the current one"
+        case .noNamespace: "there is no directory /0 or no directory /1"
+        }
+    }
+}

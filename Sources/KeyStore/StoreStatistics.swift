@@ -1,0 +1,63 @@
+/// The counters of `/v2/stats/store` (client-api.md §9), in its order. They are part of the
+/// replicated state: every member counts the same commands, though each its own reads.
+package struct StoreStatistics: Equatable, Sendable {
+    package var getsSuccess: UInt64 = 0
+    package var getsFail: UInt64 = 0
+    package var setsSuccess: UInt64 = 0
+    package var setsFail: UInt64 = 0
+    package var deleteSuccess: UInt64 = 0
+    package var deleteFail: UInt64 = 0
+    package var updateSuccess: UInt64 = 0
+    package var updateFail: UInt64 = 0
+    package var createSuccess: UInt64 = 0
+    package var createFail: UInt64 = 0
+    package var compareAndSwapSuccess: UInt64 = 0
+    package var compareAndSwapFail: UInt64 = 0
+    package var compareAndDeleteSuccess: UInt64 = 0
+    package var compareAndDeleteFail: UInt64 = 0
+    package var expireCount: UInt64 = 0
+    /// Watchers waiting now.
+    package var watchers: UInt64 = 0
+
+    package init() {}
+
+    mutating func countSet(_ succeeded: Bool) {
+        if succeeded { setsSuccess += 1 } else { setsFail += 1 }
+    }
+
+    /// A create stopped by a file on its way counts as a failed set too.
+    mutating func countCreate(_ error: ErrorCode?) {
+        if error == nil { createSuccess += 1 } else { createFail += 1 }
+        if error == .notDirectory { setsFail += 1 }
+    }
+
+    /// Refused for the root or for a value given to a directory counts as a success, as in 2.3.8.
+    mutating func countUpdate(_ error: ErrorCode?) {
+        if error == nil || error == .rootReadOnly || error == .notFile {
+            updateSuccess += 1
+        } else {
+            updateFail += 1
+        }
+    }
+
+    mutating func countCompareAndSwap(_ error: ErrorCode?) {
+        if error == nil || error == .rootReadOnly {
+            compareAndSwapSuccess += 1
+        } else {
+            compareAndSwapFail += 1
+        }
+    }
+
+    mutating func countDelete(_ error: ErrorCode?) {
+        if error == nil || error == .rootReadOnly { deleteSuccess += 1 } else { deleteFail += 1 }
+    }
+
+    /// A mismatch and a directory count as successes, as in 2.3.8.
+    mutating func countCompareAndDelete(_ error: ErrorCode?) {
+        if error == nil || error == .compareFailed || error == .notFile {
+            compareAndDeleteSuccess += 1
+        } else {
+            compareAndDeleteFail += 1
+        }
+    }
+}

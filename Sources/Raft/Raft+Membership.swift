@@ -1,0 +1,42 @@
+public import RaftModel
+
+/// Who takes part. One change at a time; it takes effect on each member when it is applied there.
+extension Raft {
+    /// The members as of the last applied conf change, in ascending order.
+    public var confState: ConfState { ConfState(members: members.ids) }
+
+    public func isMember(_ id: MemberID) -> Bool { members.position(of: id) != nil }
+
+    /// Applies a committed conf change, before `applied(through:)` its entry. Nil: the state machine
+    /// found it invalid, and nothing changes.
+    public mutating func applyConfChange(_ change: ConfChange?) {
+        guard let change, change.member != .none else { return }
+        switch change.kind {
+        case .add: addMember(change.member, isVoter: true)
+        case .remove: removeMember(change.member)
+        case .update: break  // its addresses are no matter of consensus
+        }
+    }
+
+    /// Adds a member that gets the log but does not vote, if `isVoter` is false.
+    mutating func addMember(_ member: MemberID, isVoter: Bool) {
+        members.add(member, isVoter: isVoter, next: log.lastIndex + 1)
+    }
+
+    private mutating func removeMember(_ member: MemberID) {
+        guard isMember(member) else { return }
+        members.remove(member)
+        snapshotsWanted.removeAll { $0 == member }
+        if member == transferTarget { abortTransfer() }
+        if member == id {
+            // It has no say any more. The others learn of the commitment by what was sent before
+            // this, and elect another.
+            if role != .follower { becomeFollower(term: term, leader: .none) }
+            return
+        }
+        guard role == .leader, members.voterCount > 0 else { return }
+        // Fewer members need fewer answers.
+        advanceCommit()
+        answerConfirmedRounds()
+    }
+}

@@ -1,0 +1,58 @@
+internal import Cluster
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// Opens TCP connections to members, all on one event loop.
+struct Dialer: Sendable {
+    let eventLoop: any EventLoop
+    let security: TransportSecurity
+    /// The kernel gives a connection up on which nothing is answered for so long.
+    let silenceMax: TimeAmount
+
+    /// Connects; TLS, if the URL asks for it, is there when the future succeeds, HTTP is not.
+    func connect(to url: EndpointURL, timeout: TimeAmount) -> EventLoopFuture<any Channel> {
+        if url.scheme == .https, security.prepareClient == nil {
+            return eventLoop.makeFailedFuture(DialError.noTLS(url))
+        }
+        let prepare = url.scheme == .https ? security.prepareClient : nil
+        let silenceMax = silenceMax
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(timeout)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try prepare?(channel, url)
+                    try SocketOptions.apply(to: channel, silenceMax: silenceMax)
+                }
+            }
+        // An address needs no resolver, which would cost two changes of threads.
+        if let address = try? SocketAddress(ipAddress: url.host, port: Int(url.port)) {
+            return bootstrap.connect(to: address)
+        }
+        return bootstrap.connect(host: url.host, port: Int(url.port))
+    }
+}
+
+/// Why no connection was tried.
+enum DialError: Error, Equatable, CustomStringConvertible {
+    case noTLS(EndpointURL)
+
+    var description: String {
+        switch self {
+        case .noTLS(let url):
+            "\(url) asks for TLS, which this member is not configured for: "
+                + "set --peer-trusted-ca-file, --peer-cert-file and --peer-key-file"
+        }
+    }
+}
+
+extension HTTPRequestHead {
+    /// A request to a member.
+    static func toPeer(
+        _ method: HTTPMethod, _ path: String, at url: EndpointURL, headers: HTTPHeaders
+    ) -> HTTPRequestHead {
+        var all: HTTPHeaders = ["Host": url.hostAndPort, "User-Agent": "kvd"]
+        all.add(contentsOf: headers)
+        return HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: all)
+    }
+}

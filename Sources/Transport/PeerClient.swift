@@ -1,0 +1,137 @@
+package import Cluster
+package import NIOCore
+internal import NIOHTTP1
+package import RaftModel
+
+/// Asks members for what they answer by GET: versions, members, and whether they are there.
+///
+/// Each request has a connection of its own. May be used from any thread; futures are of the
+/// event loop given.
+package struct PeerClient: Sendable {
+    private let eventLoop: any EventLoop
+    private let security: TransportSecurity
+    private let answerBytesMax: Int
+
+    package init(
+        eventLoop: any EventLoop, security: TransportSecurity = TransportSecurity(),
+        answerBytesMax: Int = TransportConfiguration.Bounds().answerBytesMax
+    ) {
+        self.eventLoop = eventLoop
+        self.security = security
+        self.answerBytesMax = answerBytesMax
+    }
+
+    package struct Answer: Sendable {
+        package var status: Int
+        package var clusterID: ClusterID?
+        package var body: [UInt8]
+        /// From the request's last byte to the answer's.
+        package var roundTrip: Duration
+    }
+
+    /// Any answer is a success, a refusal too. Fails with a `PeerClientError`.
+    ///
+    /// - Parameter timeout: for the connection, and again for the answer.
+    package func get(
+        _ path: String, from url: EndpointURL, timeout: TimeAmount
+    ) -> EventLoopFuture<Answer> {
+        let promise = eventLoop.makePromise(of: Answer.self)
+        let dialer = Dialer(eventLoop: eventLoop, security: security, silenceMax: timeout)
+        let bytesMax = answerBytesMax
+        dialer.connect(to: url, timeout: timeout).whenComplete { result in
+            switch result {
+            case .success(let channel):
+                let head = HTTPRequestHead.toPeer(
+                    .GET, path, at: url, headers: ["Connection": "close"])
+                do {
+                    let operations = channel.pipeline.syncOperations
+                    try operations.addHTTPClientHandlers()
+                    try operations.addHandler(
+                        GetHandler(
+                            url, head, bytesMax: bytesMax, timeout: timeout, promise: promise))
+                } catch {
+                    promise.fail(PeerClientError(url: url, problem: "\(error)"))
+                    channel.close(promise: nil)
+                }
+            case .failure(let error):
+                promise.fail(PeerClientError(url: url, problem: "\(error)"))
+            }
+        }
+        return promise.futureResult
+    }
+
+    /// As `get`, from the first of `urls` whose answer `accept` takes; they are tried in turn.
+    private func getFirst<Value: Sendable>(
+        _ path: String, from urls: ArraySlice<EndpointURL>, timeout: TimeAmount,
+        accept: @escaping @Sendable (Answer) throws -> Value
+    ) -> EventLoopFuture<Value> {
+        guard let url = urls.first else {
+            return eventLoop.makeFailedFuture(PeerClientError(url: nil, problem: "no URL is left"))
+        }
+        return get(path, from: url, timeout: timeout).flatMapThrowing(accept).flatMapError {
+            error in
+            guard urls.count > 1 else { return eventLoop.makeFailedFuture(error) }
+            return getFirst(path, from: urls.dropFirst(), timeout: timeout, accept: accept)
+        }
+    }
+
+    /// Each peer's versions, from the first of its URLs that answers; nil where none did.
+    ///
+    /// A 404 is a 2.0, which has no such path. Never fails.
+    package func fetchVersions(
+        of peers: [Peer], timeout: TimeAmount = .seconds(1)
+    ) -> EventLoopFuture<[MemberID: MemberVersions?]> {
+        let answers = peers.map { peer -> EventLoopFuture<(MemberID, MemberVersions?)> in
+            getFirst("/version", from: peer.urls[...], timeout: timeout) { answer in
+                if answer.status == 404 { return MemberVersions.endpointMissing }
+                guard answer.status == 200 else { throw Unexpected(status: answer.status) }
+                return try MemberVersions(json: answer.body)
+            }
+            .map { (peer.id, $0) }
+            .recover { _ in (peer.id, nil) }
+        }
+        return EventLoopFuture.whenAllSucceed(answers, on: eventLoop).map { pairs in
+            var versions: [MemberID: MemberVersions?] = [:]
+            for (id, answer) in pairs { versions.updateValue(answer, forKey: id) }
+            return versions
+        }
+    }
+
+    /// A running cluster's id and members, from the first URL that tells them.
+    ///
+    /// Fails, when none does, with a `PeerClientError` whose first words are etcd's.
+    package func fetchMembers(
+        from urls: [EndpointURL], timeout: TimeAmount = .seconds(10)
+    ) -> EventLoopFuture<(cluster: ClusterID, members: [Member])> {
+        getFirst("/members", from: urls[...], timeout: timeout) { answer in
+            guard answer.status == 200, let cluster = answer.clusterID else {
+                throw Unexpected(status: answer.status)
+            }
+            return (cluster, try MemberJSON.members(fromPeerList: answer.body))
+        }
+        .flatMapErrorThrowing { error in
+            throw PeerClientError(
+                url: nil,
+                problem: "could not retrieve cluster information from the given urls "
+                    + "(\(urls.map(\.description).joined(separator: ", "))); the last answer: "
+                    + "\(error)")
+        }
+    }
+
+    private struct Unexpected: Error, CustomStringConvertible {
+        let status: Int
+        var description: String { "status \(status), or no member list of a cluster" }
+    }
+}
+
+/// Why a member could not be asked.
+package struct PeerClientError: Error, Equatable, CustomStringConvertible {
+    /// Nil when all of several URLs are meant.
+    package let url: EndpointURL?
+    package let problem: String
+
+    package var description: String {
+        guard let url else { return problem }
+        return "\(url): \(problem)"
+    }
+}

@@ -1,0 +1,111 @@
+internal import NIOCore
+internal import NIOHTTP1
+internal import RaftModel
+
+/// Runs the `PeerServerConnection` of one accepted connection.
+final class PeerServerHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias OutboundOut = ByteBuffer
+
+    private var connection = PeerServerConnection.idle
+    private let transport: PeerTransport
+    private var context: ChannelHandlerContext?
+    /// The stream that the connection has become.
+    private var stream: ServedStream?
+    private var lastReadAt = NIODeadline.now()
+
+    init(_ transport: PeerTransport) { self.transport = transport }
+
+    /// Adds the handlers of an accepted connection.
+    static func install(on channel: any Channel, _ transport: PeerTransport) throws {
+        try SocketOptions.apply(to: channel, silenceMax: transport.configuration.timing.silenceMax)
+        let queueMax = transport.configuration.bounds.streamQueueBytesMax
+        try channel.syncOptions?.setOption(
+            .writeBufferWaterMark, value: .init(low: queueMax / 2, high: queueMax))
+        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)
+        try channel.pipeline.syncOperations.addHandlers(
+            ByteToMessageHandler(decoder), PeerServerHandler(transport))
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        transport.accepted(self)
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        transport.gone(self)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        lastReadAt = .now()
+        let part = unwrapInboundIn(data)
+        run(
+            connection.received(part, transport.rules, standing: transport.standing(of:)), context)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if let stream { transport.ended(stream) }
+        stream = nil
+        context.fireChannelInactive()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error is HTTPParserError {
+            run(connection.failed(), context)
+        } else {
+            context.close(promise: nil)
+        }
+    }
+
+    /// Closes the connection if nothing has come for too long. Streams look after themselves.
+    func tick(now: NIODeadline, silenceMax: TimeAmount) {
+        guard connection.mayTimeOut, now - lastReadAt > silenceMax else { return }
+        close()
+    }
+
+    func close() { context?.close(promise: nil) }
+
+    private func run(_ action: PeerServerConnection.Action, _ context: ChannelHandlerContext) {
+        switch action {
+        case .wait: break
+        case .answer(let answer): send(answer, context)
+        case .deliver(let message, let caller, let answer):
+            // The answer first: what the message starts may take its time.
+            send(answer, context)
+            transport.learn(from: caller)
+            transport.deliver([message], from: message.from)
+        case .open(let request): open(request, context)
+        case .meet(let caller, let answer):
+            send(answer, context)
+            transport.meet(caller)
+        case .answerProbe(let answer): send(transport.fillProbe(answer), context)
+        case .answerMembers(let answer): send(transport.fillMembers(answer), context)
+        case .answerVersion(let answer): send(transport.fillVersion(answer), context)
+        }
+    }
+
+    private func send(_ answer: PeerServerConnection.Answer, _ context: ChannelHandlerContext) {
+        var buffer = context.channel.allocator.buffer(capacity: 256 + answer.response.body.count)
+        answer.response.encode(
+            into: &buffer, date: WallClock.httpDate(WallClock.now()), omitsBody: answer.omitsBody,
+            closes: answer.closes)
+        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        // What was written is sent before the connection ends.
+        if answer.closes { context.close(mode: .output, promise: nil) }
+    }
+
+    private func open(
+        _ request: PeerServerConnection.StreamRequest, _ context: ChannelHandlerContext
+    ) {
+        var head = context.channel.allocator.buffer(capacity: 256)
+        request.response.encodeStreamHead(
+            into: &head, date: WallClock.httpDate(WallClock.now()))
+        context.writeAndFlush(wrapOutboundOut(head), promise: nil)
+        let stream = ServedStream(
+            request.kind, peer: request.peer, channel: context.channel,
+            bounds: transport.configuration.bounds)
+        self.stream = stream
+        transport.opened(stream, by: request.caller)
+    }
+}

@@ -1,0 +1,197 @@
+import ClientAPI
+import Cluster
+import Dispatch
+import KVServer
+import KeyStore
+import Logging
+import NIOCore
+import Raft
+import RaftModel
+import Storage
+import StorageIO
+import Transport
+
+/// The engine's owner on its event loop: hands it work and time, pumps it once a turn of the loop,
+/// and carries out what comes of it.
+///
+/// One pump serves everything that one turn of the loop brought: all requests read from all
+/// connections, all messages, all syncs that ended. So batches grow with the load by themselves.
+final class EngineHost {
+    let engine: Engine
+    private let eventLoop: any EventLoop
+    private let log = Logger(label: "etcdserver")
+    private var mark: CommitMark
+    /// Holds the lock of the data dir for as long as the node lives.
+    private let directory: DataDirectory<PosixStorage>
+    private var markedIndex: UInt64 = 0
+    /// Set once, right after this was made; released at the stop.
+    private var parts: Parts?
+    private var effects = Effects()
+    private var isPumpScheduled = false
+    private var ticker: RepeatedTask?
+    private var peerFeatures: [MemberID: PeerFeatures] = [:]
+    private let onStop: @Sendable (StopReason) -> Void
+
+    struct Parts {
+        var writer: LogWriter<PosixStorage>
+        var peers: PeerTransport
+        var clients: ClientServer
+    }
+
+    init(
+        engine: Engine, directory: DataDirectory<PosixStorage>,
+        mark: consuming CommitMark, eventLoop: any EventLoop,
+        onStop: @escaping @Sendable (StopReason) -> Void
+    ) {
+        eventLoop.preconditionInEventLoop()
+        self.engine = engine
+        self.mark = mark
+        self.directory = directory
+        self.eventLoop = eventLoop
+        self.onStop = onStop
+    }
+
+    /// Starts time and the first pump, which applies what is known to be committed.
+    func start(_ parts: Parts) {
+        precondition(self.parts == nil, "a host starts once")
+        self.parts = parts
+        let interval = TimeAmount(engine.configuration.heartbeatInterval)
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            bound.value.tick()
+        }
+        needsPump()
+    }
+
+    /// Asks for a pump at the end of this turn of the loop.
+    func needsPump() {
+        guard !isPumpScheduled else { return }
+        isPumpScheduled = true
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        eventLoop.execute { bound.value.pump() }
+    }
+
+    /// Everything up to this batch is on the disk.
+    func persisted(through sequence: UInt64) {
+        engine.persisted(through: sequence)
+        needsPump()
+    }
+
+    private func tick() {
+        advance()
+        engine.tick()
+        needsPump()
+    }
+
+    private func advance() {
+        engine.advance(
+            monotonic: MachineClock.monotonicNanoseconds, wall: WallClock.unixNanoseconds)
+    }
+
+    private func pump() {
+        isPumpScheduled = false
+        guard let parts else { return }
+        advance()
+        engine.pump(into: &effects)
+        for batch in effects.persist { parts.writer.submit(LogBatch(batch)) }
+        if !effects.messages.isEmpty { parts.peers.send(effects.messages) }
+        storeMark()
+        if effects.peersChanged { updatePeers(parts) }
+        if !effects.answers.isEmpty || !effects.notifications.isEmpty {
+            parts.clients.deliver(
+                answers: effects.answers, notifications: effects.notifications)
+        }
+        if !effects.removedContent.isEmpty { release(effects.removedContent) }
+        if effects.wantsVersions { askVersions(parts) }
+        if let reason = effects.stop { onStop(reason) }
+    }
+
+    /// Before any answer that shows the store leaves: it is what the next start may not fall behind.
+    private func storeMark() {
+        guard engine.appliedIndex > markedIndex else { return }
+        markedIndex = engine.appliedIndex
+        mark.store(
+            CommitMark.Values(
+                commit: markedIndex, syncTimeNanoseconds: engine.clusterTime,
+                syncedAt: MachineClock.sinceBoot))
+    }
+
+    /// Freeing the content of a directory of a million keys takes 100 ms and more.
+    private func release(_ content: [RemovedContent]) {
+        DispatchQueue.global(qos: .utility).async { withExtendedLifetime(content) {} }
+    }
+
+    private func updatePeers(_ parts: Parts) {
+        let others = engine.membership.members.filter { $0.id != engine.configuration.member }
+        parts.peers.update(peers: others.compactMap(Peer.init))
+        updateFeatures()
+    }
+
+    /// What etcd 2.3 members would not understand is used only when there are none of them.
+    private func updateFeatures() {
+        let others = engine.membership.ids.filter { $0 != engine.configuration.member }
+        engine.setAllMembersAreKvd(
+            others.allSatisfy { peerFeatures[$0]?.isSuperset(of: .supported) ?? false })
+    }
+
+    private func askVersions(_ parts: Parts) {
+        let others = engine.membership.members.filter { $0.id != engine.configuration.member }
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        parts.peers.client.fetchVersions(of: others.compactMap(Peer.init)).whenSuccess { versions in
+            bound.value.engine.versionsLearnt(versions)
+            bound.value.needsPump()
+        }
+    }
+
+    /// Answers all who wait, and lets go of the parts.
+    func stop(_ reason: StopReason?) -> Parts? {
+        ticker?.cancel()
+        parts?.clients.stop()
+        advance()
+        engine.stop(reason)
+        pump()
+        defer { parts = nil }
+        return parts
+    }
+}
+
+extension EngineHost: PeerTransportDelegate {
+    func received(_ messages: [Message], from peer: MemberID) {
+        advance()
+        engine.receive(messages)
+        needsPump()
+    }
+
+    func unreachable(_ peer: MemberID) {
+        engine.reportUnreachable(peer)
+        needsPump()
+    }
+
+    func snapshotFinished(_ peer: MemberID, succeeded: Bool) {
+        engine.reportSnapshot(peer, succeeded: succeeded)
+        needsPump()
+    }
+
+    func removedFromCluster() { onStop(.removedFromCluster) }
+
+    func learnt(_ features: PeerFeatures, of peer: MemberID) {
+        peerFeatures[peer] = features
+        updateFeatures()
+    }
+
+    func standing(of member: MemberID) -> PeerStanding {
+        if engine.membership.removed.contains(member) { return .removed }
+        return engine.membership[member] == nil ? .unknown : .member
+    }
+
+    var members: [Member] { engine.membership.members }
+    var clusterVersion: SemanticVersion? { engine.clusterVersion }
+}
+
+extension LogBatch {
+    init(_ batch: Raft.PersistBatch) {
+        self.init(
+            sequence: batch.sequence, hardState: batch.hardState, entries: batch.entries,
+            needsSync: batch.needsSync)
+    }
+}

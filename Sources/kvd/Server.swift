@@ -1,0 +1,190 @@
+import ClientAPI
+import Cluster
+import Configuration
+import KVServer
+import Logging
+import NIOCore
+import NIOPosix
+import RaftModel
+import Storage
+import StorageIO
+import Synchronization
+import Transport
+
+/// Starts the parts of a node in order, and stops them in the reverse of it.
+///
+///     start: data dir, engine, log writer, ports bound, time begins
+///     stop:  clients and peers refused, all who wait answered, log written out and closed
+///
+/// The data dir comes first: it is locked, so a second server with the same flags fails there, and
+/// is told the process that has it.
+final class Server: Sendable {
+    /// Why the process ends.
+    enum End: Equatable, Sendable {
+        case signal(Int32)
+        /// The cluster went on without this member.
+        case removed
+        case failed
+    }
+
+    private let group: MultiThreadedEventLoopGroup
+    private let running: NIOLoopBound<Running>
+    private let ended: EndLatch
+
+    /// What lives on the event loop.
+    private final class Running {
+        let host: EngineHost
+        let parts: EngineHost.Parts
+        var listeners: [Listener] = []
+
+        init(host: EngineHost, parts: EngineHost.Parts) {
+            (self.host, self.parts) = (host, parts)
+        }
+    }
+
+    private init(
+        group: MultiThreadedEventLoopGroup, running: NIOLoopBound<Running>, ended: EndLatch
+    ) {
+        (self.group, self.running, self.ended) = (group, running, ended)
+    }
+
+    /// Opens the data dir, and starts everything. Blocks until clients are served.
+    static func start(_ configuration: ServerConfiguration) throws(StartFailure) -> Server {
+        let boot = try Boot.open(configuration)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let loop = group.next()
+        let ended = EndLatch()
+        let seed = Seed(configuration, boot, ended: ended)
+        do {
+            let running = try loop.submit { try makeRunning(seed, loop) }.wait()
+            try listen(configuration, running, loop)
+            return Server(group: group, running: running, ended: ended)
+        } catch let failure as StartFailure {
+            throw failure
+        } catch {
+            throw StartFailure("etcdmain", "\(error)")
+        }
+    }
+
+    /// What the parts are made from, handed from the starting thread to the loop.
+    private final class Seed: @unchecked Sendable {
+        let configuration: ServerConfiguration
+        let ended: EndLatch
+        private var boot: Boot?
+
+        init(_ configuration: ServerConfiguration, _ boot: consuming Boot, ended: EndLatch) {
+            self.configuration = configuration
+            self.ended = ended
+            self.boot = consume boot
+        }
+
+        /// Once.
+        func takeBoot() -> Boot {
+            guard let boot = boot.take() else { preconditionFailure("the boot is taken once") }
+            return boot
+        }
+    }
+
+    private static func makeRunning(
+        _ seed: Seed, _ loop: any EventLoop
+    ) throws -> NIOLoopBound<Running> {
+        let boot = seed.takeBoot()
+        let ended = seed.ended
+        let engine = makeEngine(seed.configuration, boot)
+        let metadata = boot.metadata
+        // Handed over here, once: the boot is used up, so nobody else has it.
+        nonisolated(unsafe) let wal = boot.wal
+        let host = EngineHost(
+            engine: engine, directory: boot.directory, mark: boot.mark, eventLoop: loop
+        ) { reason in
+            ended.set(reason == .removedFromCluster ? .removed : .failed)
+        }
+        let boundHost = NIOLoopBound(host, eventLoop: loop)
+        let writer = LogWriter(
+            wal: wal,
+            onDurable: { sequence in
+                loop.execute { boundHost.value.persisted(through: sequence) }
+            },
+            onFailure: { error in
+                Logger(label: "etcdserver").critical(
+                    "the log cannot be written, so nothing can be acknowledged any more: \(error)")
+                ended.set(.failed)
+            })
+        let peers = PeerTransport(
+            TransportConfiguration(
+                member: metadata.memberID, cluster: metadata.clusterID,
+                peerURLs: seed.configuration.advertisedPeerURLs,
+                electionTimeout: seed.configuration.electionTimeout),
+            eventLoop: loop, delegate: host)
+        let clients = ClientServer(engine: engine, eventLoop: loop) { host.needsPump() }
+        let parts = EngineHost.Parts(writer: writer, peers: peers, clients: clients)
+        return NIOLoopBound(Running(host: host, parts: parts), eventLoop: loop)
+    }
+
+    private static func makeEngine(
+        _ configuration: ServerConfiguration, _ boot: borrowing Boot
+    ) -> Engine {
+        var engine = EngineConfiguration(
+            member: boot.metadata.memberID, cluster: boot.metadata.clusterID,
+            attributes: MemberAttributes(
+                name: configuration.name,
+                clientURLs: configuration.advertisedClientURLs.map(\.description)),
+            electionTicks: configuration.electionTicks,
+            heartbeatInterval: configuration.heartbeatInterval,
+            seed: boot.metadata.memberID.rawValue ^ UInt64.random(in: .min ... .max))
+        engine.historyEventsMax = configuration.historyEventsCount
+        return Engine(
+            configuration: engine, restored: boot.restored, readableFrom: boot.readableFrom,
+            monotonic: MachineClock.monotonicNanoseconds, wall: WallClock.unixNanoseconds)
+    }
+
+    /// Binds the ports, peers first, and lets time begin.
+    private static func listen(
+        _ configuration: ServerConfiguration, _ running: NIOLoopBound<Running>,
+        _ loop: any EventLoop
+    ) throws {
+        let log = Logger(label: "etcdmain")
+        for url in configuration.listenPeerURLs {
+            let listener = try loop.flatSubmit { running.value.parts.peers.listen(on: url) }.wait()
+            log.info("listening for peers on \(listener.url)")
+        }
+        for url in configuration.listenClientURLs {
+            let listener = try loop.flatSubmit {
+                Listener.bind(url, on: loop) { channel in
+                    try running.value.parts.clients.initialize(channel)
+                }
+            }.wait()
+            log.info("listening for client requests on \(listener.url)")
+            try loop.submit { running.value.listeners.append(listener) }.wait()
+        }
+        try loop.submit { running.value.host.start(running.value.parts) }.wait()
+    }
+
+    /// Ends the server, for the first reason that is given.
+    func stop(_ end: End) { ended.set(end) }
+
+    /// Waits for a reason to end, then stops everything.
+    func waitForEnd() -> End {
+        let end = ended.wait()
+        let running = self.running
+        let writer = try? running.eventLoop.flatSubmit {
+            Self.stopServing(running.value, end)
+        }.wait()
+        writer?.stop()
+        try? group.syncShutdownGracefully()
+        return end
+    }
+
+    /// On the loop. Gives the log's writer, which is stopped where blocking is allowed.
+    private static func stopServing(
+        _ running: Running, _ end: End
+    ) -> EventLoopFuture<LogWriter<PosixStorage>> {
+        let closing = running.listeners.map { $0.close() }
+        _ = running.host.stop(end == .removed ? .removedFromCluster : nil)
+        let writer = running.parts.writer
+        let loop = running.parts.peers.eventLoop
+        return EventLoopFuture.whenAllComplete(
+            closing + [running.parts.peers.stop()], on: loop
+        ).map { _ in writer }
+    }
+}

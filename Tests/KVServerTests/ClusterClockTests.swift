@@ -1,0 +1,40 @@
+import Testing
+
+@testable import KVServer
+
+@Suite struct ClusterClockTests {
+    private let second: Int64 = 1_000_000_000
+
+    @Test func wallClockCountsBeforeTheFirstSyncOnly() {
+        var clock = ClusterClock()
+        #expect(clock.now(monotonic: 5, wall: 1000) == 1000)
+        clock.applied(syncTime: 2000, monotonic: 5)
+        #expect(clock.now(monotonic: 5, wall: 1000) == 2000)
+    }
+
+    @Test(arguments: [-86_400, 86_400]) func aWallClockThatStepsADayChangesNothing(step: Int64) {
+        var clock = ClusterClock()
+        clock.applied(syncTime: 100 * second, monotonic: 0)
+        let before = clock.now(monotonic: 3 * second, wall: 103 * second)
+        let after = clock.now(monotonic: 3 * second, wall: (103 + step) * second)
+        #expect(before == after)
+        #expect(after == 103 * second)
+    }
+
+    @Test func neverRunsBackwards() {
+        var clock = ClusterClock()
+        clock.applied(syncTime: 100 * second, monotonic: 0)
+        clock.applied(syncTime: 90 * second, monotonic: second)
+        #expect(clock.now(monotonic: 2 * second, wall: 0) == 102 * second)
+    }
+
+    @Test func aNewLeaderGoesOnFromTheLastSync() {
+        var old = ClusterClock()
+        var new = ClusterClock()
+        old.applied(syncTime: 100 * second, monotonic: 1000 * second)
+        // The other member's monotonic clock counts from elsewhere, and it heard a moment later.
+        new.applied(syncTime: 100 * second, monotonic: 7 * second)
+        #expect(old.now(monotonic: 1005 * second, wall: 0) == 105 * second)
+        #expect(new.now(monotonic: 12 * second, wall: 0) == 105 * second)
+    }
+}

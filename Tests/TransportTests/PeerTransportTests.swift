@@ -1,0 +1,324 @@
+import Cluster
+import NIOCore
+import RaftModel
+import Testing
+
+@testable import Transport
+
+/// Real transports on loopback: which way messages go, and what happens when a way is lost.
+@Suite(.timeLimit(.minutes(3))) struct PeerTransportTests {
+    private func append(
+        _ from: TestNode, _ to: TestNode, after index: UInt64, count: Int = 1, bytes: Int = 100
+    ) -> Message {
+        let entries = (0..<count).map { offset in
+            Entry(
+                term: 2, index: index + 1 + UInt64(offset),
+                data: Array(repeating: UInt8(truncatingIfNeeded: offset), count: bytes))
+        }
+        return Message(
+            .append, to: to.id, from: from.id, term: 2, logTerm: index == 0 ? 0 : 2, index: index,
+            entries: entries, commit: index)
+    }
+
+    private func heartbeat(_ from: TestNode, _ to: TestNode, _ commit: UInt64) -> Message {
+        Message(.heartbeat, to: to.id, from: from.id, term: 2, commit: commit)
+    }
+
+    @Test func streamsCarryMessagesInOrder() async throws {
+        try await withNodes(3) { nodes in
+            try await connect(nodes)
+            let rounds = 200 as UInt64
+            for round in 0..<rounds {
+                for node in nodes {
+                    let others = nodes.filter { $0.id != node.id }
+                    try await node.send(
+                        others.flatMap { other in
+                            [
+                                append(node, other, after: round * 3, count: 3),
+                                heartbeat(node, other, round),
+                            ]
+                        })
+                }
+            }
+            for node in nodes {
+                let others = nodes.filter { $0.id != node.id }
+                try await eventually("all messages at \(node.id)") {
+                    node.seen.messages.count == Int(rounds) * 4
+                }
+                for other in others {
+                    let sent = node.seen.messages.filter { $0.from == other.id }
+                    #expect(
+                        sent.filter { $0.kind == .append }
+                            == (0..<rounds).map { append(other, node, after: $0 * 3, count: 3) })
+                    #expect(
+                        sent.filter { $0.kind == .heartbeat }
+                            == (0..<rounds).map { heartbeat(other, node, $0) })
+                }
+                #expect(node.seen.unreachable.isEmpty)
+                #expect(zip(node.seen.messages, node.seen.senders).allSatisfy { $0.from == $1 })
+            }
+        }
+    }
+
+    /// One `send` is one chunk, and what one read of the socket brings is one call.
+    @Test func batchesStayTogether() async throws {
+        try await withNodes(2) { nodes in
+            try await connect(nodes)
+            let batch = (0..<50 as Range<UInt64>).map { append(nodes[0], nodes[1], after: $0) }
+            try await nodes[0].send(batch)
+            try await eventually("the batch") { nodes[1].seen.messages == batch }
+            #expect(nodes[1].seen.callSizes.count < 5)
+        }
+    }
+
+    @Test func localKindsStayHere() async throws {
+        try await withNodes(2) { nodes in
+            try await connect(nodes)
+            let local = Message.Kind.allCases.filter(\.isLocal).map {
+                Message($0, to: nodes[1].id, from: nodes[0].id)
+            }
+            #expect(local.count == 5)
+            try await nodes[0].send(local + [heartbeat(nodes[0], nodes[1], 1)])
+            try await eventually("the heartbeat") { !nodes[1].seen.messages.isEmpty }
+            #expect(nodes[1].seen.messages.map(\.kind) == [.heartbeat])
+        }
+    }
+
+    /// A member that nobody has dialled yet reaches the others all the same.
+    @Test func postsWhereNoStreamIs() async throws {
+        try await withNodes(2) { nodes in
+            let peer = nodes[1].peer
+            try await nodes[0].run { $0.addRemotes([peer]) }
+            let messages = (0..<60 as Range<UInt64>).map { append(nodes[0], nodes[1], after: $0) }
+            for message in messages { try await nodes[0].send([message]) }
+            try await eventually("all posts") { nodes[1].seen.messages.count == messages.count }
+            // Four are under way at once, so their order is not kept.
+            #expect(nodes[1].seen.messages.sorted { $0.index < $1.index } == messages)
+        }
+    }
+
+    @Test func lostStreamsAreDialledAgain() async throws {
+        try await withNodes(2) { nodes in
+            try await connect(nodes)
+            for round in 1...5 as ClosedRange<UInt64> {
+                let id = nodes[1].id
+                let old = try await nodes[0].run { transport in
+                    let link = transport[member: id]
+                    let names = [link?.appendStream, link?.messageStream].map {
+                        $0.map(ObjectIdentifier.init)
+                    }
+                    link?.appendStream?.abort()
+                    link?.messageStream?.abort()
+                    return names
+                }
+                try await eventually("new streams") {
+                    try await nodes[0].run { transport in
+                        let link = transport[member: id]
+                        let new = [link?.appendStream, link?.messageStream].map {
+                            $0.map(ObjectIdentifier.init)
+                        }
+                        return new.allSatisfy { $0 != nil } && new != old
+                    }
+                }
+                try await nodes[0].send([append(nodes[0], nodes[1], after: round)])
+                try await eventually("a message on the new stream") {
+                    nodes[1].seen.messages.contains { $0.index == round }
+                }
+            }
+            #expect((nodes[0].seen.unreachable[nodes[1].id] ?? 0) >= 5)
+        }
+    }
+
+    @Test func urlsAreTriedInTurn() async throws {
+        try await withNodes(2) { nodes in
+            let dead = EndpointURL(scheme: .http, host: "127.0.0.1", port: 1)
+            try await nodes[0].update([Peer(id: nodes[1].id, urls: [dead, nodes[1].url])])
+            try await nodes[1].update([nodes[0].peer])
+            try await eventually("streams from the second URL") {
+                try await nodes[1].serves(nodes[0].id)
+            }
+            // And to where the member moves.
+            try await nodes[0].update([Peer(id: nodes[1].id, urls: [dead])])
+            try await eventually("the old URL is left") {
+                try await !nodes[1].serves(nodes[0].id)
+            }
+            try await nodes[0].update([Peer(id: nodes[1].id, urls: [nodes[1].url])])
+            try await eventually("streams again") { try await nodes[1].serves(nodes[0].id) }
+        }
+    }
+
+    @Test func theRemovedAreTold() async throws {
+        try await withNodes(2) { nodes in
+            let removed = nodes[1].id
+            nodes[0].recorder.change { $0.standings[removed] = .removed }
+            try await nodes[1].update([nodes[0].peer])
+            try await eventually("the removal") { nodes[1].seen.removalCount == 1 }
+            // Its posts are refused too.
+            try await nodes[1].send([heartbeat(nodes[1], nodes[0], 1)])
+            try await eventually("a refused post") {
+                nodes[1].seen.unreachable[nodes[0].id] != nil
+            }
+            #expect(nodes[0].seen.messages.isEmpty)
+            #expect(nodes[1].seen.removalCount == 1)
+        }
+    }
+
+    @Test func aRemovedPeerIsLetGo() async throws {
+        try await withNodes(3) { nodes in
+            try await connect(nodes)
+            try await nodes[0].update([nodes[1].peer])
+            try await eventually("its streams end") {
+                try await nodes[2].run { [id = nodes[0].id] in
+                    $0[member: id]?.appendDialer.isOpen == false
+                        && $0[member: id]?.messageDialer.isOpen == false
+                }
+            }
+            try await nodes[0].send([
+                heartbeat(nodes[0], nodes[2], 1), heartbeat(nodes[0], nodes[1], 1),
+            ])
+            try await eventually("the other one's message") { nodes[1].seen.messages.count == 1 }
+            #expect(nodes[2].seen.messages.isEmpty)
+        }
+    }
+
+    @Test func otherClustersAreRefused() async throws {
+        let stranger = try await TestNode.start(MemberID(9), cluster: ClusterID(0xbad))
+        try await withNodes(1) { nodes in
+            try await nodes[0].update([stranger.peer])
+            try await stranger.update([nodes[0].peer])
+            try await stranger.send([heartbeat(stranger, nodes[0], 1)])
+            try await eventually("a refused post") {
+                stranger.seen.unreachable[nodes[0].id] != nil
+            }
+            try await eventually("both give the right reason") {
+                try await stranger.run { [id = nodes[0].id] in
+                    let link = $0[member: id]
+                    return link?.appendDialer.lastFault == .mismatch("cluster ID mismatch")
+                        && link?.messageDialer.lastFault == .mismatch("cluster ID mismatch")
+                }
+            }
+            #expect(nodes[0].seen.messages.isEmpty)
+            #expect(try await stranger.statistics(of: nodes[0].id)?.isActive == false)
+        }
+        try await stranger.stop()
+    }
+
+    /// A member that this one has not heard of yet can be answered: by POST, where it says it is.
+    @Test func unknownCallersBecomeRemotes() async throws {
+        try await withNodes(1) { nodes in
+            let joiner = try await TestNode.start(MemberID(7))
+            let url = joiner.url
+            let caller = try await TestNode.start(MemberID(8)) { $0.peerURLs = [url] }
+            nodes[0].recorder.change { $0.standings[MemberID(8)] = .unknown }
+            try await caller.update([nodes[0].peer])
+            try await eventually("not known") {
+                try await caller.run { [id = nodes[0].id] in
+                    $0[member: id]?.appendDialer.lastFault
+                        == .notRecognised("error sender not found")
+                }
+            }
+            // The caller said that it listens where `joiner` does, who takes what is for itself.
+            try await nodes[0].send([
+                Message(.heartbeat, to: MemberID(8), from: nodes[0].id, term: 1)
+            ])
+            try await eventually("the answer was posted, and refused by the wrong member") {
+                nodes[0].seen.unreachable[MemberID(8)] != nil
+            }
+            try await caller.stop()
+            try await joiner.stop()
+        }
+    }
+
+    @Test func snapshotsArePosted() async throws {
+        try await withNodes(2) { nodes in
+            try await connect(nodes)
+            let data = [UInt8](unsafeUninitializedCapacity: 20 << 20) { memory, count in
+                for index in memory.indices { memory[index] = UInt8(truncatingIfNeeded: index &* 31) }
+                count = memory.count
+            }
+            let message = Message(
+                .snapshot, to: nodes[1].id, from: nodes[0].id, term: 3,
+                snapshot: Snapshot(
+                    data: data,
+                    metadata: SnapshotMetadata(
+                        confState: ConfState(members: nodes.map(\.id)), index: 77, term: 2)))
+            try await nodes[0].send([message, heartbeat(nodes[0], nodes[1], 1)])
+            try await eventually("the snapshot's report") { nodes[0].seen.snapshots == [true] }
+            try await eventually("the snapshot") { nodes[1].seen.messages.count == 2 }
+            #expect(nodes[1].seen.messages.contains(message))
+        }
+    }
+
+    @Test func failedSnapshotsAreReported() async throws {
+        try await withNodes(1) { nodes in
+            let dead = EndpointURL(scheme: .http, host: "127.0.0.1", port: 1)
+            try await nodes[0].update([Peer(id: MemberID(2), urls: [dead])])
+            let snapshot = Snapshot(metadata: SnapshotMetadata(index: 5, term: 1))
+            for to in [MemberID(2), MemberID(3)] {
+                try await nodes[0].send([
+                    Message(.snapshot, to: to, from: nodes[0].id, term: 3, snapshot: snapshot)
+                ])
+            }
+            try await eventually("both reports") { nodes[0].seen.snapshots == [false, false] }
+        }
+    }
+
+    @Test func kvdMembersKnowEachOther() async throws {
+        try await withNodes(2) { nodes in
+            try await connect(nodes)
+            for (node, other) in [(nodes[0], nodes[1]), (nodes[1], nodes[0])] {
+                try await eventually("features") {
+                    node.seen.features[other.id] == .supported
+                }
+            }
+        }
+    }
+
+    /// A member that was replaced by an etcd with the same data.
+    @Test func featuresAreTakenBack() async throws {
+        try await withNodes(2) { nodes in
+            try await connect(nodes)
+            try await eventually("features") { nodes[0].seen.features[nodes[1].id] == .supported }
+            let (url, id) = (nodes[0].url, nodes[1].id)
+            try await nodes[1].stop()
+            let old = try await TestNode.start(id) { $0.features = [] }
+            try await old.update([Peer(id: nodes[0].id, urls: [url])])
+            try await eventually("no features") { nodes[0].seen.features[id] == [] }
+            try await old.stop()
+        }
+    }
+
+    @Test func healthIsProbed() async throws {
+        try await withNodes(2, change: { $0.timing.probeInterval = .milliseconds(40) }) { nodes in
+            try await connect(nodes)
+            try await eventually("probes") {
+                let health = try await nodes[0].statistics(of: nodes[1].id)?.health
+                return (health?.probeCount ?? 0) >= 3 && health?.smoothedRoundTrip != nil
+            }
+            let health = try #require(try await nodes[0].statistics(of: nodes[1].id)?.health)
+            #expect(health.isHealthy && health.lossCount == 0)
+            #expect(abs(health.clockDifference.map { $0 / .milliseconds(1) } ?? .infinity) < 1000)
+            try await nodes[1].stop()
+            try await eventually("losses") {
+                try await nodes[0].statistics(of: nodes[1].id)?.health.isHealthy == false
+            }
+        }
+    }
+
+    @Test func nothingComesAfterStop() async throws {
+        try await withNodes(2) { nodes in
+            try await connect(nodes)
+            try await nodes[1].stop()
+            try await eventually("the other one sees it") {
+                try await nodes[0].statistics(of: nodes[1].id)?.isActive == false
+            }
+            let before = nodes[1].seen
+            try await nodes[0].send([heartbeat(nodes[0], nodes[1], 1)])
+            try await eventually("the loss is reported") {
+                (nodes[0].seen.unreachable[nodes[1].id] ?? 0) >= 1
+            }
+            #expect(nodes[1].seen.messages.count == before.messages.count)
+            #expect(nodes[1].seen.unreachable == before.unreachable)
+        }
+    }
+}
