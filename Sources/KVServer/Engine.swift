@@ -109,17 +109,16 @@ package final class Engine {
 
     /// Brings out all that the calls since the last pump led to. Call `advance` before.
     ///
-    /// `effects` is emptied first; its memory is used again.
+    /// What `out` held is dropped; its memory is used again.
     package func pump(into out: inout Effects) {
-        out.removeAll()
-        swap(&effects, &out)
         if stopReason == nil {
+            performDuties()
             proposeQueued()
             askForReadIndices()
             drainRaft()
             answerReads()
-            performDuties()
         }
+        out.removeAll()
         swap(&effects, &out)
     }
 

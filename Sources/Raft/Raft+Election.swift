@@ -63,9 +63,7 @@ extension Raft {
         restartElectionTimer()
         // A higher term than this would trap further on; no cluster gets here by itself.
         guard term < .max else { return }
-        // Conf changes take effect when applied. One that is committed and not applied would have
-        // this member count by members that are not the cluster's any more.
-        guard !log.hasConfChange(from: appliedIndex + 1, through: commitIndex) else {
+        guard !mustApplyConfChangeFirst() else {
             facts.append(.electionPutOff(term: term))
             return
         }
@@ -75,6 +73,18 @@ extension Raft {
         } else {
             becomeCandidate(isTransfer: isTransfer)
         }
+    }
+
+    /// Conf changes take effect when applied. One that is committed and not applied would have this
+    /// member count by members that may be two changes behind the cluster's; their majorities need
+    /// not meet.
+    ///
+    /// No leader appends a conf change before the one before it is committed. So of two in the log
+    /// the first *is* committed, even if a crash lost that news.
+    private mutating func mustApplyConfChangeFirst() -> Bool {
+        let waiting = log.confChanges(after: appliedIndex)
+        if waiting.count > 1 { commitIndex = max(commitIndex, waiting[waiting.count - 2]) }
+        return waiting.first.map { $0 <= commitIndex } ?? false
     }
 
     private mutating func becomePreCandidate() {

@@ -146,11 +146,11 @@ struct RaftLog: Sendable {
         return low
     }
 
-    /// Whether a conf change lies in `first ... last`, as far as the log reaches.
-    func hasConfChange(from first: UInt64, through last: UInt64) -> Bool {
-        let (first, last) = (max(first, firstIndex), min(last, lastIndex))
-        guard first <= last else { return false }
-        return entries[position(first)...position(last)].contains { $0.kind == .confChange }
+    /// The indices of the conf changes after `index`, in ascending order.
+    func confChanges(after index: UInt64) -> [UInt64] {
+        let first = max(index + 1, firstIndex)
+        guard first <= lastIndex else { return [] }
+        return entries[position(first)...].compactMap { $0.kind == .confChange ? $0.index : nil }
     }
 
     /// What the entries from `first` through `last` cost together.

@@ -12,7 +12,8 @@ import KeyStore
 ///
 /// Further commands: `SYNC 1500ms` (time passes; every 500 ms a SYNC is applied), `WATCH name
 /// /key parameters` (answers `INDEX open` or an error), `EVENT name` (the next event a watcher
-/// got, or `none`), `CLOSE name`, `STATS` (the counters that moved since the padding). Before
+/// got, or `none`), `CLOSE name`, `STATS` (the counters that moved since the padding). A key `@/x`
+/// is the store path `/x`, others are below `/1`. Before
 /// `pad`: `history N`, `history-bytes N`, `streams continue`.
 struct Scenario {
     struct Failure: Error, CustomStringConvertible {
@@ -242,7 +243,8 @@ struct Scenario {
     private static func storePath(_ key: String) -> [UInt8] {
         let bytes = Parameters.decoded(key)
         // `@/x` is the store path /x itself.
-        return bytes.first == UInt8(ascii: "@") ? Array(bytes.dropFirst()) : Array("/1".utf8) + bytes
+        if bytes.first == UInt8(ascii: "@") { return Array(bytes.dropFirst()) }
+        return Array("/1".utf8) + (key == "/" ? [] : bytes)
     }
 }
 

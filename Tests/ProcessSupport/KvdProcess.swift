@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 
 /// A running `kvd` (or any server with its flags), killed with its owner.
 package final class KvdProcess {
@@ -15,7 +15,7 @@ package final class KvdProcess {
         self.arguments = arguments
         self.clientPort = clientPort
         self.logPath = logPath
-        FileManager.default.createFile(atPath: logPath, contents: nil)
+        _ = FileManager.default.createFile(atPath: logPath, contents: nil)
         guard let log = FileHandle(forWritingAtPath: logPath) else {
             throw LoopbackHTTP.Failed(description: "cannot write \(logPath)")
         }

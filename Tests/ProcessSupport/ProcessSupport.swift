@@ -3,7 +3,7 @@
 ///
 /// Everything runs on loopback and in temporary folders; a `KvdProcess` is killed when its owner
 /// lets go of it.
-import Foundation
+package import Foundation
 
 package enum ProcessSupport {
     /// The build folder that this test bundle came out of: the executables lie beside it.

@@ -81,7 +81,8 @@ extension Interaction {
         if arguments.named["prevote"] == "off" { configuration.features.preVote = false }
         if arguments.named["checkquorum"] == "off" { configuration.features.checkQuorum = false }
         configuration.inFlightMessagesMax = Int(try arguments.number("inflight", default: 512))
-        configuration.uncommittedBytesMax = Int(try arguments.number("uncommitted", default: 1 << 20))
+        configuration.uncommittedBytesMax = Int(
+            try arguments.number("uncommitted", default: 1 << 20))
         configuration.messageBytesMax = Int(try arguments.number("message", default: 1 << 20))
         configuration.readRoundsMax = Int(try arguments.number("rounds", default: 4))
     }
@@ -202,7 +203,8 @@ extension Interaction {
         if arguments.named["context"] != nil {
             message.context = Raft.bytes(of: try arguments.number("context"))
         }
-        for (offset, term) in (arguments.named["entries"] ?? "").split(separator: ",").enumerated() {
+        for (offset, term) in (arguments.named["entries"] ?? "").split(separator: ",").enumerated()
+        {
             message.entries.append(
                 Entry(term: UInt64(term) ?? 0, index: message.index &+ UInt64(offset) &+ 1))
         }
@@ -257,7 +259,9 @@ extension Interaction {
         guard let text else { return { _ in true } }
         let ends = text.split(separator: "-").flatMap { $0.split(separator: ">") }
             .compactMap { UInt64($0) }.map { MemberID($0) }
-        if text.contains("->"), ends.count == 2 { return { $0.from == ends[0] && $0.to == ends[1] } }
+        if text.contains("->"), ends.count == 2 {
+            return { $0.from == ends[0] && $0.to == ends[1] }
+        }
         return { ends.first == $0.to }
     }
 }

@@ -60,7 +60,9 @@ extension Interaction {
             lines.append("\(id) may read \(read.context) at \(read.index)")
         }
         for other in ready.snapshotsWanted { lines.append("\(id) wants a snapshot for \(other)") }
-        for entry in ready.refusedConfChanges { lines.append("\(id) gives back \(describe(entry))") }
+        for entry in ready.refusedConfChanges {
+            lines.append("\(id) gives back \(describe(entry))")
+        }
         return lines
     }
 
@@ -102,7 +104,8 @@ extension Interaction {
     private func describe(_ entry: Entry) -> String {
         let place = entry.index == 0 ? "" : "\(entry.index)/\(entry.term)"
         guard entry.kind == .confChange else {
-            return entry.data.isEmpty ? place : place + "'" + String(decoding: entry.data, as: UTF8.self) + "'"
+            return entry.data.isEmpty
+                ? place : place + "'" + String(decoding: entry.data, as: UTF8.self) + "'"
         }
         let change = try? entry.data.withUnsafeBytes { try ConfChange.decode($0) }
         return place + "(" + (change.map { "\($0.kind) \($0.member)" } ?? "?") + ")"

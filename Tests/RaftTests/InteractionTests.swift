@@ -14,8 +14,11 @@ import Testing
         let files = try DataDriven.files()
         #expect(files.count >= 40)
         for file in files {
-            let text = try String(contentsOf: DataDriven.folder.appending(path: file), encoding: .utf8)
-            #expect(text.split(separator: "\n", omittingEmptySubsequences: false).count <= 100, "\(file)")
+            let text = try String(
+                contentsOf: DataDriven.folder.appending(path: file), encoding: .utf8)
+            #expect(
+                text.split(separator: "\n", omittingEmptySubsequences: false).count <= 100,
+                "\(file)")
         }
     }
 }

@@ -1,0 +1,364 @@
+import RaftModel
+
+@testable import Raft
+
+/// A whole cluster, its disks and its network on one seed. Members are the real `Raft`; the judge
+/// looks after every step.
+///
+/// Each seed draws its own weather: what is lost, delayed, repeated, cut off, how slow disks are,
+/// how often members crash (and lose what was not durable, a torn batch included), whether members
+/// come and go, and which features are on.
+struct Simulation {
+    struct Weather {
+        var lossPercent: Int
+        var repeatPercent: Int
+        var delayMax: Int
+        var partitionPerMille: Int
+        var crashPerMille: Int
+        var diskPercent: Int
+        var proposalPercent: Int
+        var confChangePerMille: Int
+        var transferPerMille: Int
+        var featuresPerMille: Int
+        var compactionPerMille: Int
+
+        init(_ random: inout SplitMix64) {
+            lossPercent = random.pick([0, 2, 10, 40])
+            repeatPercent = random.pick([0, 5, 20])
+            delayMax = random.pick([1, 3, 10, 30])
+            partitionPerMille = random.pick([0, 5, 20])
+            crashPerMille = random.pick([0, 2, 10, 30])
+            diskPercent = random.pick([5, 20, 60, 100])
+            proposalPercent = random.pick([5, 30, 80])
+            confChangePerMille = random.pick([0, 0, 10, 40])
+            transferPerMille = random.pick([0, 5])
+            featuresPerMille = random.pick([0, 0, 5])
+            compactionPerMille = random.pick([0, 10, 50])
+        }
+
+        /// Everything works, so that in the end all must agree.
+        static func calm() -> Weather {
+            var random = SplitMix64(seed: 0)
+            var weather = Weather(&random)
+            (weather.lossPercent, weather.repeatPercent, weather.delayMax) = (0, 0, 1)
+            (weather.partitionPerMille, weather.crashPerMille, weather.diskPercent) = (0, 0, 100)
+            (weather.proposalPercent, weather.confChangePerMille) = (0, 0)
+            (weather.transferPerMille, weather.featuresPerMille) = (0, 0)
+            weather.compactionPerMille = 0
+            return weather
+        }
+    }
+
+    struct Member {
+        var raft: Raft
+        var disk: TestDisk
+        var batches: [Raft.PersistBatch] = []
+        var appliedIndex: UInt64
+        var state: UInt64
+        var knownCommit: UInt64 = 0
+        var isDown = false
+        var group = 0
+    }
+
+    struct Flight {
+        var due: Int
+        var message: Message
+    }
+
+    struct Delivery {
+        var due: Int
+        var leader: Int
+        var follower: MemberID
+    }
+
+    var random: SplitMix64
+    var weather: Weather
+    var features = Raft.Features.kvd
+    var members: [Member] = []
+    var network: [Flight] = []
+    var deliveries: [Delivery] = []
+    var judge = Judge()
+    var now = 0
+    var proposals: UInt64 = 0
+    /// For each read that was asked for, what was committed then.
+    var reads: [UInt64: UInt64] = [:]
+    var lastRead: UInt64 = 0
+    var readsAnswered = 0
+    /// Goes into the digest of a run, so that two runs of a seed can be compared.
+    var trace: UInt64 = 0
+
+    init(seed: UInt64) {
+        random = SplitMix64(seed: seed)
+        weather = Weather(&random)
+        if random.chance(percent: 30) { features = .etcd23 }
+        let voters = random.pick([1, 3, 3, 3, 4, 5, 5])
+        let spares = weather.confChangePerMille > 0 ? 2 : 0
+        let ids = (1...voters).map { MemberID(UInt64($0)) }
+        let metadata = SnapshotMetadata(confState: ConfState(members: ids))
+        for position in 0..<voters + spares {
+            let disk = TestDisk(
+                snapshot: position < voters ? Snapshot(metadata: metadata) : Snapshot())
+            members.append(started(position, disk))
+        }
+    }
+
+    func started(_ position: Int, _ disk: TestDisk) -> Member {
+        var configuration = Raft.Configuration(
+            id: MemberID(UInt64(position) + 1), electionTicks: 10,
+            seed: UInt64(now) &* 1000 &+ UInt64(position))
+        configuration.features = features
+        configuration.messageBytesMax = 200
+        configuration.inFlightMessagesMax = 4
+        configuration.committedBytesMax = 300
+        let state = disk.snapshot.data.isEmpty ? 0 : Raft.number(from: disk.snapshot.data) ?? 0
+        return Member(
+            raft: Raft(configuration, restored: disk.restored), disk: disk,
+            appliedIndex: disk.snapshot.metadata.index, state: state)
+    }
+
+    // MARK: A step
+
+    mutating func step() throws(Judge.Violation) {
+        now += 1
+        stir()
+        for i in members.indices where !members[i].isDown {
+            if random.chance(percent: 30) { members[i].raft.tick() }
+            act(on: i)
+            try pump(i)
+            try writeSome(i)
+        }
+        try deliverDue()
+    }
+
+    /// Crashes, restarts, partitions.
+    private mutating func stir() {
+        for i in members.indices {
+            if members[i].isDown {
+                if random.chance(percent: 5) { members[i] = started(i, members[i].disk) }
+            } else if random.chance(perMille: weather.crashPerMille) {
+                crash(i)
+            }
+        }
+        guard random.chance(perMille: weather.partitionPerMille) else { return }
+        let isHealing = random.chance(percent: 50)
+        for i in members.indices { members[i].group = isHealing ? 0 : random.below(2) }
+    }
+
+    /// What was handed to the disk arrives up to some record; the rest is gone.
+    private mutating func crash(_ i: Int) {
+        let records = members[i].batches.reduce(0) { $0 + TestDisk.recordCount(of: $1) }
+        var left = random.below(records + 1)
+        for batch in members[i].batches where left > 0 {
+            members[i].disk.write(batch, records: left)
+            left -= TestDisk.recordCount(of: batch)
+        }
+        members[i].batches = []
+        members[i].isDown = true
+    }
+
+    private mutating func writeSome(_ i: Int) throws(Judge.Violation) {
+        guard !members[i].batches.isEmpty, random.chance(percent: weather.diskPercent) else {
+            return
+        }
+        let count = 1 + random.below(members[i].batches.count)
+        for batch in members[i].batches.prefix(count) {
+            members[i].disk.write(batch)
+            guard let snapshot = batch.snapshot else { continue }
+            members[i].appliedIndex = snapshot.metadata.index
+            members[i].state = Raft.number(from: snapshot.data) ?? 0
+            try judge.isInState(
+                members[i].state, after: members[i].appliedIndex, member: members[i].raft.id)
+        }
+        let last = members[i].batches[count - 1].sequence
+        members[i].batches.removeFirst(count)
+        members[i].raft.persisted(through: last)
+        try pump(i)
+    }
+
+    private mutating func deliverDue() throws(Judge.Violation) {
+        let due = network.filter { $0.due <= now }
+        network.removeAll { $0.due <= now }
+        for flight in due {
+            let (from, to) = (position(flight.message.from), position(flight.message.to))
+            guard !members[to].isDown, members[from].group == members[to].group else { continue }
+            members[to].raft.step(flight.message)
+            try pump(to)
+        }
+        for delivery in deliveries where delivery.due <= now && !members[delivery.leader].isDown {
+            members[delivery.leader].raft.snapshotReported(
+                for: delivery.follower, succeeded: random.chance(percent: 70))
+            try pump(delivery.leader)
+        }
+        deliveries.removeAll { $0.due <= now }
+    }
+
+    func position(_ id: MemberID) -> Int { Int(id.rawValue) - 1 }
+
+    // MARK: Owners
+
+    /// What clients and operators ask of a member.
+    private mutating func act(on i: Int) {
+        let isLeader = members[i].raft.isLeader
+        if random.chance(percent: isLeader ? weather.proposalPercent : 1) {
+            var entries: [Entry] = []
+            for _ in 0...random.below(3) {
+                proposals += 1
+                entries.append(Entry(data: Raft.bytes(of: proposals)))
+            }
+            try? members[i].raft.propose(entries)
+        }
+        if weather.proposalPercent > 0, random.chance(percent: 3) {
+            lastRead += 1
+            reads[lastRead] = judge.committedCount
+            members[i].raft.readIndex(context: lastRead)
+        }
+        if isLeader, random.chance(perMille: weather.confChangePerMille) { changeMembers(i) }
+        if isLeader, random.chance(perMille: weather.transferPerMille) {
+            let target = MemberID(UInt64(random.below(members.count)) + 1)
+            try? members[i].raft.transferLeadership(to: target)
+        }
+        if random.chance(perMille: weather.featuresPerMille) {
+            members[i].raft.setFeatures(random.pick([.kvd, .etcd23]))
+        }
+        if random.chance(perMille: weather.partitionPerMille) {
+            members[i].raft.unreachable(MemberID(UInt64(random.below(members.count)) + 1))
+        }
+        if random.chance(perMille: weather.compactionPerMille) { compact(i) }
+    }
+
+    private mutating func changeMembers(_ i: Int) {
+        let member = MemberID(UInt64(random.below(members.count)) + 1)
+        let isMember = members[i].raft.isMember(member)
+        // Not the last one: nobody could ever change it back.
+        guard !isMember || members[i].raft.confState.members.count > 1 else { return }
+        try? members[i].raft.propose(
+            ConfChange(kind: isMember ? .remove : .add, member: member))
+    }
+
+    private func snapshot(of i: Int) -> Snapshot? {
+        let index = members[i].raft.appliedIndex
+        guard index == members[i].appliedIndex, let term = members[i].raft.term(at: index) else {
+            return nil
+        }
+        return Snapshot(
+            data: Raft.bytes(of: members[i].state),
+            metadata: SnapshotMetadata(
+                confState: members[i].raft.confState, index: index, term: term))
+    }
+
+    private mutating func compact(_ i: Int) {
+        guard let snapshot = snapshot(of: i), snapshot.metadata.index > 0 else { return }
+        members[i].disk.compact(to: snapshot)
+        let tail = UInt64(random.below(6))
+        members[i].raft.compact(through: max(snapshot.metadata.index, tail) - tail)
+    }
+
+    // MARK: Effects
+
+    mutating func pump(_ i: Int) throws(Judge.Violation) {
+        while let ready = members[i].raft.takeReady() {
+            if let batch = ready.persist {
+                if let first = batch.entries.first {
+                    let previous =
+                        batch.snapshot?.metadata.index == first.index - 1
+                        ? batch.snapshot?.metadata.term
+                        : members[i].raft.term(at: first.index - 1)
+                    try judge.writes(
+                        batch.entries, previousTerm: previous ?? 0, by: members[i].raft.id)
+                }
+                members[i].batches.append(batch)
+            }
+            try look(at: i)
+            ready.messages.forEach { send($0) }
+            try apply(ready.committed, on: i)
+            for read in ready.readStates { try check(read, on: i) }
+            for follower in ready.snapshotsWanted { sendSnapshot(from: i, to: follower) }
+        }
+        try look(at: i)
+    }
+
+    private mutating func look(at i: Int) throws(Judge.Violation) {
+        if members[i].raft.isLeader { try judge.leads(members[i].raft) }
+        let known = members[i].knownCommit
+        guard members[i].raft.commitIndex > known else { return }
+        try judge.commits(members[i].raft, known: known, disks: members.map(\.disk))
+        members[i].knownCommit = members[i].raft.commitIndex
+    }
+
+    private mutating func apply(_ entries: [Entry], on i: Int) throws(Judge.Violation) {
+        for entry in entries {
+            guard entry.index == members[i].appliedIndex + 1 else {
+                throw Judge.Violation(
+                    description: "\(i + 1) is handed \(entry.index) at \(members[i].appliedIndex)")
+            }
+            members[i].appliedIndex = entry.index
+            members[i].state = Judge.state(after: entry, from: members[i].state)
+            try judge.isInState(members[i].state, after: entry.index, member: members[i].raft.id)
+            trace = trace &* 31 &+ members[i].state &+ UInt64(i)
+            guard entry.kind == .confChange else { continue }
+            let change = try? entry.data.withUnsafeBytes { try ConfChange.decode($0) }
+            members[i].raft.applyConfChange(change)
+        }
+        if let last = entries.last { members[i].raft.applied(through: last.index) }
+    }
+
+    /// A read sees everything that was committed when it was asked for.
+    private mutating func check(_ read: Raft.ReadState, on i: Int) throws(Judge.Violation) {
+        let needed = reads[read.context] ?? 0
+        guard read.index >= needed else {
+            throw Judge.Violation(
+                description: "\(i + 1) reads at \(read.index), but \(needed) was committed")
+        }
+        readsAnswered += 1
+    }
+
+    private mutating func send(_ message: Message) {
+        trace = trace &* 31 &+ message.index &+ message.term &* 7 &+ message.to.rawValue
+        guard network.count < 400, !random.chance(percent: weather.lossPercent) else { return }
+        network.append(Flight(due: now + 1 + random.below(weather.delayMax), message: message))
+        if random.chance(percent: weather.repeatPercent) { send(message) }
+    }
+
+    private mutating func sendSnapshot(from i: Int, to follower: MemberID) {
+        if let snapshot = snapshot(of: i), random.chance(percent: 90),
+            let message = members[i].raft.sendSnapshot(snapshot, to: follower)
+        {
+            send(message)
+        }
+        deliveries.append(
+            Delivery(due: now + 1 + random.below(20), leader: i, follower: follower))
+    }
+
+    // MARK: The end
+
+    /// With nothing failing any more, all members come to the same state. Returns what is amiss.
+    mutating func settle() throws(Judge.Violation) {
+        weather = .calm()
+        for i in members.indices {
+            if members[i].isDown { members[i] = started(i, members[i].disk) }
+            members[i].group = 0
+            members[i].raft.setFeatures(features)
+        }
+        for _ in 0..<3000 {
+            try step()
+            if isSettled { return }
+        }
+        let lines = members.map {
+            "\($0.raft.id) \($0.raft.role) \($0.raft.term) \($0.raft.commitIndex)"
+                + " \($0.raft.lastIndex) of \($0.raft.confState.members)"
+        }
+        throw Judge.Violation(description: "does not settle: \(lines.joined(separator: "; "))")
+    }
+
+    private var isSettled: Bool {
+        guard let leader = members.first(where: { $0.raft.isLeader }) else { return false }
+        guard leader.raft.commitIndex == leader.raft.lastIndex else { return false }
+        let voters = leader.raft.confState.members
+        return voters.allSatisfy { voter in
+            let member = members[position(voter)]
+            return member.raft.leader == leader.raft.id
+                && member.appliedIndex == leader.raft.lastIndex && member.state == leader.state
+                && member.disk.lastIndex == leader.raft.lastIndex
+        }
+    }
+}
