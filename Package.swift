@@ -41,8 +41,8 @@ let package = Package(
     products: [
         .executable(name: "kvd", targets: ["kvd"]),
         .executable(name: "kvd-bench", targets: ["kvd-bench"]),
-        .library(name: "Raft", targets: ["Raft"]),
-        .library(name: "Storage", targets: ["Storage"]),
+        .library(name: "Raft", targets: ["Raft", "RaftModel"]),
+        .library(name: "Storage", targets: ["Storage", "StorageIO", "RaftModel"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),

@@ -51,6 +51,9 @@ extension BenchReport {
     /// Why no request succeeded, and what to do.
     package var reasonForNothing: String {
         if interrupted { return "interrupted before anything was measured." }
+        if errors.keys.allSatisfy({ $0 == "404" }), !errors.isEmpty {
+            return "the keys do not exist. Leave --no-preload out, or check --prefix and --keys."
+        }
         if errors.isEmpty { return "no answer came in time; raise --duration or check the server." }
         return "\(Self.describe(errors.map { ($0.key, $0.value) })). Look at the server's log."
     }

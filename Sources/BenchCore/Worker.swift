@@ -38,7 +38,6 @@ struct Worker: ~Copyable {
     /// The first connection that could not be opened before the start.
     var openingError: BenchError?
     private let index: Int
-    private var connectingCount = 0
 
     static let receiveRoomBytes = 256 << 10
     static let sendRoomBytes = 256 << 10

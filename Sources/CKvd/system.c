@@ -22,11 +22,6 @@ int kvd_preallocate(int fd, int64_t size) {
     }
 }
 
-void kvd_start_writeback(int fd, int64_t offset, int64_t count) {
-    // Only starts: what goes wrong with these pages is the next fdatasync's to report.
-    (void)sync_file_range(fd, offset, count, SYNC_FILE_RANGE_WRITE);
-}
-
 int kvd_lock_exclusive(int fd) {
     while (flock(fd, LOCK_EX | LOCK_NB) != 0)
         if (errno != EINTR) return errno;

@@ -40,7 +40,8 @@ struct CivilTime: Equatable {
     }
 
     /// Division that rounds down, so that the rest is never negative.
-    private static func divide(_ value: Int64, by divisor: Int64) -> (quotient: Int64, rest: Int64) {
+    private static func divide(_ value: Int64, by divisor: Int64) -> (quotient: Int64, rest: Int64)
+    {
         let (quotient, rest) = value.quotientAndRemainder(dividingBy: divisor)
         return rest < 0 ? (quotient - 1, rest + divisor) : (quotient, rest)
     }

@@ -43,25 +43,21 @@ extension ClientServer {
         _ request: ClientRequest, target line: UnsafeRawBufferPointer, ticket: Ticket,
         isReadable: Bool
     ) -> Handling {
-        if request.head.method == .OPTIONS, ByteSearch.equal(line, "*") {
-            return .answer(Answer(.ok, nil))
-        }
-        pathScratch.removeAll()
-        guard let target = RequestTarget.parse(line, scratch: &pathScratch) else {
-            return .answer(badRequest(""))
-        }
-        if request.head.method == .OPTIONS { return .answer(Answer(.ok, nil)) }
-        if target.needsCleaning {
-            return .answer(redirection(target, isGet: request.head.method == .GET))
-        }
-        guard let route = RouteTable.route(target.path) else { return .answer(notFound()) }
-        guard route.methods.contains(MethodSet(request.head.method)) else {
-            return .answer(methodNotAllowed(route))
-        }
-        if route.endpoint == .keys {
+        let method = request.head.method
+        if method == .OPTIONS, ByteSearch.equal(line, "*") { return .answer(Answer(.ok, nil)) }
+        switch RouteTable.resolve(line, MethodSet(method), scratch: &pathScratch) {
+        case .endpoint(.keys, let target):
             return handleKeys(request, target, ticket: ticket, isReadable: isReadable)
+        case .badTarget: return .answer(badRequest(""))
+        // On every path, known or not.
+        case _ where method == .OPTIONS: return .answer(Answer(.ok, nil))
+        case .endpoint(let endpoint, let target):
+            return .answer(answer(endpoint, request, target))
+        case .redirection(let target):
+            return .answer(redirection(target, isGet: method == .GET))
+        case .notFound: return .answer(notFound())
+        case .methodNotAllowed(let route): return .answer(methodNotAllowed(route))
         }
-        return .answer(answer(route.endpoint, request, target))
     }
 
     private func answer(
@@ -145,16 +141,16 @@ extension ClientServer {
     }
 
     private func answer(toUnknownMethodAt target: String) -> Answer {
-        pathScratch.removeAll()
-        let answer = Array(target.utf8).withUnsafeBytes { line -> Answer in
-            guard let target = RequestTarget.parse(line, scratch: &pathScratch) else {
-                return badRequest("")
+        var target = target
+        return target.withUTF8 { line in
+            let line = UnsafeRawBufferPointer(line)
+            switch RouteTable.resolve(line, .other, scratch: &pathScratch) {
+            case .badTarget: return badRequest("")
+            case .redirection(let target): return redirection(target, isGet: false)
+            case .methodNotAllowed(let route): return methodNotAllowed(route)
+            case .endpoint, .notFound: return notFound()
             }
-            if target.needsCleaning { return redirection(target, isGet: false) }
-            guard let route = RouteTable.route(target.path) else { return notFound() }
-            return route.methods.contains(.other) ? notFound() : methodNotAllowed(route)
         }
-        return answer
     }
 
     // MARK: - Encoding

@@ -74,7 +74,9 @@ extension ClientServer {
     /// The store's path of what follows `/v2/keys`: below `/1`, without a slash at its end.
     private func storePath(_ path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
         var key = UnsafeRawBufferPointer(rebasing: path[8...])
-        while key.last == UInt8(ascii: "/") { key = UnsafeRawBufferPointer(rebasing: key.dropLast()) }
+        while key.last == UInt8(ascii: "/") {
+            key = UnsafeRawBufferPointer(rebasing: key.dropLast())
+        }
         keyScratch.removeAll()
         keyScratch.reserve(key.count + 2)
         keyScratch.append("/1")

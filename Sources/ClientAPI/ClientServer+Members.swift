@@ -15,7 +15,7 @@ extension ClientServer {
         guard ByteSearch.equal(rest, "/leader") else {
             return message("Not found", .json(.notFound))
         }
-        guard let leader = engine.membership[engine.leadership.leader] else {
+        guard let leader = engine.membership[engine.leader] else {
             return message("During election", .json(.serviceUnavailable))
         }
         body.append(MemberJSON.clientMember(leader))

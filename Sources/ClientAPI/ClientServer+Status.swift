@@ -11,7 +11,7 @@ extension ClientServer {
 
     /// From the engine's state, at once: a member is healthy that knows a leader and serves.
     func health() -> Answer {
-        if engine.leadership.leader != .none, engine.isReadable {
+        if engine.isHealthy, engine.isReadable {
             body.append("{\"health\": \"true\"}")
             return Answer(.ok, .plainText)
         }

@@ -70,9 +70,33 @@ struct Route {
 /// The paths of the client port. First match wins; anything else is the 404 page.
 /// Source: `reference/client-api.md` §1.
 enum RouteTable {
-    static func route(_ path: UnsafeRawBufferPointer) -> Route? {
-        for route in routes where route.matches(path) { return route }
-        return nil
+    /// Where a request goes.
+    enum Resolution {
+        case endpoint(Endpoint, RequestTarget)
+        /// 400: the target is no path.
+        case badTarget
+        /// 301
+        case redirection(RequestTarget)
+        case notFound
+        case methodNotAllowed(Route)
+    }
+
+    /// - Parameters:
+    ///   - line: the target as it stands in the request line.
+    ///   - scratch: emptied, and used if there is something to decode.
+    static func resolve(
+        _ line: UnsafeRawBufferPointer, _ method: MethodSet, scratch: inout ByteWriter
+    ) -> Resolution {
+        scratch.removeAll()
+        guard let target = RequestTarget.parse(line, scratch: &scratch) else {
+            return .badTarget
+        }
+        if target.needsCleaning { return .redirection(target) }
+        for route in routes where route.matches(target.path) {
+            guard route.methods.contains(method) else { return .methodNotAllowed(route) }
+            return .endpoint(route.endpoint, target)
+        }
+        return .notFound
     }
 
     private static let keysMethods: MethodSet = [.get, .head, .put, .post, .delete]

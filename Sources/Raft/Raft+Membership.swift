@@ -28,15 +28,27 @@ extension Raft {
         members.remove(member)
         snapshotsWanted.removeAll { $0 == member }
         if member == transferTarget { abortTransfer() }
-        if member == id {
-            // It has no say any more. The others learn of the commitment by what was sent before
-            // this, and elect another.
-            if role != .follower { becomeFollower(term: term, leader: .none) }
-            return
-        }
+        if member == id { return leave() }
         guard role == .leader, members.voterCount > 0 else { return }
         // Fewer members need fewer answers.
         advanceCommit()
         answerConfirmedRounds()
+    }
+
+    /// This member is none any more. If it leads, it goes on for up to an election timeout without
+    /// counting itself, so that the others learn that its removal is committed: until then they
+    /// count it as one whose vote they may need. It hands over, where members know how.
+    private mutating func leave() {
+        switch role {
+        case .follower: break
+        case .preCandidate, .candidate: becomeFollower(term: term, leader: .none)
+        case .leader:
+            guard let heir = members.all.filter(\.isVoter).max(by: { $0.match < $1.match }) else {
+                return becomeFollower(term: term, leader: .none)
+            }
+            electionElapsedTicks = 0
+            if features.leaderTransfer { startTransfer(to: heir.id) }
+            advanceCommit()
+        }
     }
 }

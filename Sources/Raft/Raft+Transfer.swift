@@ -22,7 +22,7 @@ extension Raft {
         startTransfer(to: message.from)
     }
 
-    private mutating func startTransfer(to target: MemberID) {
+    mutating func startTransfer(to target: MemberID) {
         guard let i = members.position(of: target) else {
             preconditionFailure("only a member is handed leadership")
         }

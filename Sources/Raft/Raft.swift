@@ -143,6 +143,7 @@ public struct Raft: Sendable {
     private mutating func tickAsLeader() {
         if electionElapsedTicks >= configuration.electionTicks {
             electionElapsedTicks = 0
+            guard isMember(id) else { return becomeFollower(term: term, leader: .none) }
             if features.checkQuorum, !members.takeQuorumActivity(of: id) {
                 facts.append(.quorumLost(term: term))
                 return becomeFollower(term: term, leader: .none)

@@ -1,3 +1,4 @@
+import CKvd
 import ProtoWire
 import RaftModel
 import StorageIO
@@ -45,9 +46,10 @@ struct BatchBuffer: ~Copyable {
             + WireSize.bytesField(3, count: WALMarker.sizeBytes)
         let size = WALFormat.lengthBytes + record
         reserve(size)
-        var place = ByteCursor(memory, at: 0)
+        let start = memory.baseAddress.unsafelyUnwrapped  // never empty
+        var place = ByteCursor(start)
         place.frameHeader(.crc, crc: crc, dataBytes: WALMarker.sizeBytes, recordBytes: record)
-        markerStart = place.offset(in: memory)
+        markerStart = place.place - start
         precondition(markerStart + WALMarker.sizeBytes == size)
         count = size
         self.marker = marker
@@ -56,17 +58,15 @@ struct BatchBuffer: ~Copyable {
         covered = size
     }
 
-    /// Adds entries from `first` on until the batch has `limit` bytes; gives the first that is
-    /// not in. Their encoding is `Entry.encode`'s, written out because it is the hot path.
-    mutating func add(_ entries: [Entry], from first: Int = 0, upTo limit: Int = .max) -> Int {
+    /// Adds entries. Their encoding is `Entry.encode`'s, written out because it is the hot path.
+    mutating func add(_ entries: [Entry]) {
         // A span lends its elements: iterating over the array would retain each one's data.
         let entries = entries.span
-        for i in first..<entries.count {
-            if self.count >= limit { return i }
+        for i in entries.indices {
             let (term, index) = (entries[i].term, entries[i].index)
             let count = entries[i].data.count
-            var dataBytes = 4 + WireSize.varint(term) + WireSize.varint(index)
-            if count > 0 { dataBytes += WireSize.bytesField(4, count: count) }
+            var dataBytes = 4 &+ ByteCursor.size(term) &+ ByteCursor.size(index)
+            if count > 0 { dataBytes += 1 + ByteCursor.size(UInt64(count)) + count }
             add(.entry, dataBytes: dataBytes) { place in
                 place.byte(0x08)
                 place.byte(entries[i].kind.rawValue)
@@ -80,7 +80,6 @@ struct BatchBuffer: ~Copyable {
                 entries[i].data.withUnsafeBytes { place.bytes($0) }
             }
         }
-        return entries.count
     }
 
     mutating func add(_ state: HardState) {
@@ -102,32 +101,31 @@ struct BatchBuffer: ~Copyable {
         precondition(marker != nil && dataBytes > 0 && dataBytes <= WALFormat.recordBytesMax)
         // The crc comes first but is known last. Room is left for five bytes of it, which it
         // takes fifteen times out of sixteen; else the data moves down.
-        let fixed = WALFormat.lengthBytes + 4 + WireSize.varint(UInt64(dataBytes))
-        let guess = count + fixed + 5
-        reserve(fixed + 5 + dataBytes)
-        var end = ByteCursor(memory, at: guess)
+        let fixed = WALFormat.lengthBytes &+ 4 &+ ByteCursor.size(UInt64(dataBytes))
+        reserve(fixed &+ 5 &+ dataBytes)
+        // Reserved above: what follows stays inside the memory, and the ends are compared.
+        let frame = memory.baseAddress.unsafelyUnwrapped + count
+        let data = frame + (fixed &+ 5)
+        var end = ByteCursor(data)
         encode(&end)
-        precondition(end.offset(in: memory) == guess + dataBytes, "a wrong encodedSize")
-        let data = UnsafeRawBufferPointer(rebasing: memory[guess..<(guess + dataBytes)])
+        precondition(end.place == data + dataBytes, "a wrong encodedSize")
         let before = rolling
-        rolling.update(data)
-        let crcBytes = WireSize.varint(UInt64(rolling.value))
-        let start = count + fixed + crcBytes
-        if start != guess {
-            UnsafeMutableRawBufferPointer(rebasing: memory[start..<(start + dataBytes)])
-                .copyMemory(from: data)
-        }
-        var place = ByteCursor(memory, at: count)
-        place.frameHeader(
+        rolling = CRC32C(kvd_crc32c(before.value, data, dataBytes))
+        let crcBytes = ByteCursor.size(UInt64(rolling.value))
+        let headerBytes = fixed &+ crcBytes
+        if crcBytes < 5 { (frame + headerBytes).copyMemory(from: data, byteCount: dataBytes) }
+        var header = ByteCursor(frame)
+        header.frameHeader(
             type, crc: rolling.value, dataBytes: dataBytes,
-            recordBytes: start - count - WALFormat.lengthBytes + dataBytes)
-        precondition(place.offset(in: memory) == start)
+            recordBytes: headerBytes &- WALFormat.lengthBytes &+ dataBytes)
+        precondition(header.place == frame + headerBytes)
+        let start = count &+ headerBytes
         if dataBytes >= Self.sharedCRCBytesMin {
             cover(upTo: start)
             batch.update(count: dataBytes, likeFrom: before, to: rolling)
-            covered = start + dataBytes
+            covered = start &+ dataBytes
         }
-        count = start + dataBytes
+        count = start &+ dataBytes
     }
 
     private mutating func cover(upTo end: Int) {
@@ -147,17 +145,15 @@ struct BatchBuffer: ~Copyable {
         self.marker = nil
     }
 
-    /// The batch from `start` on with zeros behind it, up to the end of the page in which it ends
-    /// when all of it is written at `offset`.
-    mutating func paddedBytes(
-        from start: Int = 0, writtenAt offset: Int
-    ) -> UnsafeRawBufferPointer {
+    /// The batch with zeros behind it, up to the end of the page in which a write at `offset`
+    /// ends.
+    mutating func paddedBytes(writtenAt offset: Int) -> UnsafeRawBufferPointer {
         let over = (offset + count) % WALFormat.pageBytes
         let padding = over == 0 ? 0 : WALFormat.pageBytes - over
         reserve(padding)
         let zeros = UnsafeMutableRawBufferPointer(rebasing: memory[count..<(count + padding)])
         zeros.initializeMemory(as: UInt8.self, repeating: 0)
-        return UnsafeRawBufferPointer(rebasing: memory[start..<(count + padding)])
+        return UnsafeRawBufferPointer(rebasing: memory[..<(count + padding)])
     }
 
     /// Forgets the batch and keeps the rolling crc.
@@ -191,18 +187,19 @@ struct BatchBuffer: ~Copyable {
 /// A place in memory that was measured and reserved before: nothing is checked on the way, the
 /// caller compares where it ends.
 struct ByteCursor {
-    private var place: UnsafeMutableRawPointer
+    private(set) var place: UnsafeMutableRawPointer
 
     @inline(__always)
-    init(_ memory: UnsafeMutableRawBufferPointer, at offset: Int) {
-        precondition(offset <= memory.count)
-        // Never empty: `BatchBuffer` begins with room.
-        place = memory.baseAddress.unsafelyUnwrapped + offset
-    }
+    init(_ place: UnsafeMutableRawPointer) { self.place = place }
 
+    /// Bytes of a varint. `WireSize.varint`, quicker for the lengths that come up.
     @inline(__always)
-    func offset(in memory: UnsafeMutableRawBufferPointer) -> Int {
-        UnsafeRawPointer(place) - UnsafeRawPointer(memory.baseAddress.unsafelyUnwrapped)
+    static func size(_ value: UInt64) -> Int {
+        if value < 1 << 7 { return 1 }
+        if value < 1 << 14 { return 2 }
+        if value < 1 << 21 { return 3 }
+        if value < 1 << 28 { return 4 }
+        return WireSize.varint(value)
     }
 
     @inline(__always)

@@ -64,7 +64,9 @@ public struct LogReader<IO: FileStorage> {
         var segments: [WALSegmentName] = []
         var others: [String] = []
         for name in try storage.list(directory) {
-            if let segment = WALSegmentName(name) { segments.append(segment) } else {
+            if let segment = WALSegmentName(name) {
+                segments.append(segment)
+            } else {
                 others.append(name)
             }
         }

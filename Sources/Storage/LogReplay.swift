@@ -101,7 +101,7 @@ struct LogReplay {
     private mutating func takeEntry(
         _ data: UnsafeRawBufferPointer
     ) throws(WireError) -> WALError.Code? {
-        let entry = try Entry.decode(data)
+        let entry = try EntryView(data)
         let expected = max(last?.index ?? 0, snapshot.index) + 1
         guard entry.index > 0, entry.index <= expected else {
             return .indexGap(expected: expected, found: entry.index)
@@ -116,7 +116,7 @@ struct LogReplay {
                     expected: snapshot.index + UInt64(entries.count) + 1, found: entry.index)
             }
             entries.removeLast(entries.count - position)
-            entries.append(entry)
+            entries.append(entry.entry)
         } else {
             // What the log now says of the snapshot's index and before replaces what followed.
             entries.removeAll()
@@ -141,4 +141,33 @@ struct LogReplay {
         }
         return nil
     }
+}
+
+/// An entry where it lies: one that is passed over costs no copy.
+private struct EntryView {
+    private var kind = Entry.Kind.normal
+    private(set) var term: UInt64 = 0
+    private(set) var index: UInt64 = 0
+    private var data = UnsafeRawBufferPointer(start: nil, count: 0)
+
+    /// As `Entry.decode` reads it.
+    init(_ bytes: UnsafeRawBufferPointer) throws(WireError) {
+        var reader = WireReader(bytes)
+        while let field = try reader.nextField() {
+            switch field.number {
+            case 1:
+                let raw = try reader.varint(of: field)
+                guard let kind = UInt8(exactly: raw).flatMap(Entry.Kind.init(rawValue:)) else {
+                    throw WireError(.unknownValue(raw, field: 1), at: reader.offset)
+                }
+                self.kind = kind
+            case 2: term = try reader.varint(of: field)
+            case 3: index = try reader.varint(of: field)
+            case 4: data = try reader.bytes(of: field)
+            default: try reader.skip(field)
+            }
+        }
+    }
+
+    var entry: Entry { Entry(kind: kind, term: term, index: index, data: Array(data)) }
 }

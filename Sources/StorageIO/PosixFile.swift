@@ -65,10 +65,6 @@ public final class PosixFile: StorageFile {
         try Posix.call(.sync, path) { Int(fdatasync(descriptor)) }
     }
 
-    public func startWriteback(of range: Range<Int>) {
-        kvd_start_writeback(descriptor, Int64(range.lowerBound), Int64(range.count))
-    }
-
     public func lockExclusively() throws(StorageError) {
         try Posix.check(.lock, path, kvd_lock_exclusive(descriptor))
     }

@@ -23,7 +23,7 @@ public struct PosixStorage: FileStorage {
         var status = stat()
         do throws(StorageError) {
             try Posix.call(.inspect, path) { Int(stat(path, &status)) }
-        } catch where error.isMissing {
+        } catch  where error.isMissing {
             return nil
         }
         return switch status.st_mode & S_IFMT {
@@ -76,7 +76,7 @@ public struct PosixStorage: FileStorage {
         let file = try open(path, for: .creatingIfMissing)
         do throws(StorageError) {
             try file.lockExclusively()
-        } catch where error.isLocked {
+        } catch  where error.isLocked {
             var error = error
             error.lockHolder = Int32(
                 String(decoding: try file.readAll().prefix { $0 != 0x0a }, as: UTF8.self))

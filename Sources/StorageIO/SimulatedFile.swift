@@ -88,9 +88,6 @@ public final class SimulatedFile: StorageFile {
         }
     }
 
-    /// Unsynced sectors survive a crash by coins, with this and without.
-    public func startWriteback(of range: Range<Int>) {}
-
     public func lockExclusively() throws(StorageError) {
         try perform(.lock) { disk throws(StorageError) in
             guard !disk.nodes[id].isLocked else {

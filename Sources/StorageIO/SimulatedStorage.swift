@@ -155,7 +155,7 @@ public final class SimulatedStorage: FileStorage {
         let file = try open(path, for: .creatingIfMissing)
         do throws(StorageError) {
             try file.lockExclusively()
-        } catch where error.isLocked {
+        } catch  where error.isLocked {
             var error = error
             error.lockHolder = Self.processID
             throw error

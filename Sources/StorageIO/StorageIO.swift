@@ -73,9 +73,6 @@ public protocol StorageFile: AnyObject, Sendable {
     /// Makes every byte written so far, and the size, durable (fdatasync).
     func sync() throws(StorageError)
 
-    /// A hint that these bytes will be synced soon: the disk may begin. Makes nothing durable.
-    func startWriteback(of range: Range<Int>)
-
     /// Locks the file as `FileStorage.lock` does, for as long as this file is open.
     func lockExclusively() throws(StorageError)
 

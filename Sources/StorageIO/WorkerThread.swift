@@ -20,14 +20,16 @@ package final class WorkerThread: Sendable {
     package init(named name: String, _ run: @escaping @Sendable () -> Void) {
         let body = Unmanaged.passRetained(Body(name: name, run: run))
         var id = pthread_t()
-        let code = pthread_create(&id, nil, { raw in
-            // Created by passRetained above, taken back exactly once.
-            guard let raw else { return nil }
-            let body = Unmanaged<Body>.fromOpaque(raw).takeRetainedValue()
-            kvd_name_thread(body.name)
-            body.run()
-            return nil
-        }, body.toOpaque())
+        let code = pthread_create(
+            &id, nil,
+            { raw in
+                // Created by passRetained above, taken back exactly once.
+                guard let raw else { return nil }
+                let body = Unmanaged<Body>.fromOpaque(raw).takeRetainedValue()
+                kvd_name_thread(body.name)
+                body.run()
+                return nil
+            }, body.toOpaque())
         // Out of threads or memory at the start: there is no log without this one.
         precondition(code == 0, "cannot start thread \(name): errno \(code)")
         self.id = id

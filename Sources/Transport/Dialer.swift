@@ -33,9 +33,25 @@ struct Dialer: Sendable {
     }
 }
 
-/// Why no connection was tried.
+/// Why no connection was tried; and, in a few words, why one that was tried failed.
 enum DialError: Error, Equatable, CustomStringConvertible {
     case noTLS(EndpointURL)
+
+    /// NIO's errors name descriptors and functions; a log line needs the system's words only.
+    static func text(of error: any Error) -> String {
+        switch error {
+        case let error as IOError: ListenerError.text(of: error.errnoCode)
+        case let error as NIOConnectionError: text(of: error)
+        case ChannelError.connectTimeout(let time):
+            "no connection within \(time.nanoseconds / 1_000_000) ms"
+        default: "\(error)"
+        }
+    }
+
+    private static func text(of error: NIOConnectionError) -> String {
+        if let failure = error.connectionErrors.first { return text(of: failure.error) }
+        return "no address found for \(error.host)"
+    }
 
     var description: String {
         switch self {

@@ -68,7 +68,7 @@ final class GetHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        fail("\(error)")
+        fail(DialError.text(of: error))
         context.close(promise: nil)
     }
 

@@ -63,7 +63,7 @@ package struct ListenerError: Error, Equatable, CustomStringConvertible {
     }
 
     /// The system's text, first letter small, as Go writes it.
-    private static func text(of number: Int32) -> String {
+    static func text(of number: Int32) -> String {
         guard let text = strerror(number) else { return "errno \(number)" }
         let full = String(cString: text)
         return full.prefix(1).lowercased() + full.dropFirst()

@@ -45,8 +45,10 @@ extension TransportConfiguration {
         headers.add(name: PeerHeader.from, value: "\(member)")
         headers.add(name: PeerHeader.version, value: "\(compatibility.local)")
         headers.add(name: PeerHeader.minimumVersion, value: "\(compatibility.minimum)")
-        headers.add(
-            name: PeerHeader.urls, value: peerURLs.map(\.description).joined(separator: ","))
+        if !peerURLs.isEmpty {
+            headers.add(
+                name: PeerHeader.urls, value: peerURLs.map(\.description).joined(separator: ","))
+        }
         if !features.isEmpty {
             headers.add(name: PeerFeatures.headerName, value: features.header)
         }

@@ -54,7 +54,7 @@ package struct PeerClient: Sendable {
                     channel.close(promise: nil)
                 }
             case .failure(let error):
-                promise.fail(PeerClientError(url: url, problem: "\(error)"))
+                promise.fail(PeerClientError(url: url, problem: DialError.text(of: error)))
             }
         }
         return promise.futureResult

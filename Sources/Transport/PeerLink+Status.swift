@@ -89,13 +89,13 @@ extension PeerLink {
     private func setActive() {
         guard isMember, !statistics.isActive else { return }
         statistics.isActive = true
-        transport.logger.info("the connection with \(id) became active")
+        transport.log.log(.info, "the connection with \(id) became active")
     }
 
     private func setInactive() {
         guard isMember, statistics.isActive else { return }
         statistics.isActive = false
-        transport.logger.info("the connection with \(id) became inactive")
+        transport.log.log(.info, "the connection with \(id) became inactive")
     }
 
     // MARK: Probing

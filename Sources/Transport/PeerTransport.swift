@@ -2,6 +2,7 @@ package import Cluster
 package import Logging
 internal import Logs
 package import NIOCore
+internal import NIOHTTP1
 package import RaftModel
 
 /// One member's talk with the others: see `Transport` for how the parts hang together.
@@ -22,6 +23,7 @@ package final class PeerTransport {
     /// Asks members for versions and member lists.
     package let client: PeerClient
     let rules: PeerServerConnection.Rules
+    let requestHeaders: HTTPHeaders
 
     /// Sorted by id. Few enough that looking through them beats hashing.
     private var links: [PeerLink] = []
@@ -49,6 +51,7 @@ package final class PeerTransport {
         client = PeerClient(
             eventLoop: eventLoop, security: configuration.tls,
             answerBytesMax: configuration.bounds.answerBytesMax)
+        requestHeaders = configuration.requestHeaders
         rules = PeerServerConnection.Rules(
             local: configuration.member, cluster: configuration.cluster,
             compatibility: configuration.compatibility, features: configuration.features,
@@ -66,7 +69,10 @@ package final class PeerTransport {
         ) { channel in
             try PeerServerHandler.install(on: channel, bound.value)
         }
-        listener.assumeIsolated().whenSuccess { self.listeners.append($0) }
+        listener.assumeIsolated().whenSuccess { listener in
+            if self.isStopped { listener.channel.close(promise: nil) }
+            self.listeners.append(listener)
+        }
         return listener
     }
 
@@ -90,14 +96,17 @@ package final class PeerTransport {
     }
 
     /// Members that may call before this member's log says that they are members: they are
-    /// answered by POST. For a member that joins a running cluster with an empty log.
+    /// answered by POST. For a member that joins a running cluster with an empty log. Past the
+    /// bound, the one added first is forgotten.
     package func addRemotes(_ peers: [Peer]) {
         eventLoop.preconditionInEventLoop()
         guard !isStopped else { return }
         for peer in peers where peer.id != configuration.member && self[member: peer.id] == nil {
-            guard !remotes.contains(where: { $0.id == peer.id }),
-                remotes.count < configuration.bounds.remotesMax
-            else { continue }
+            if let known = remotes.first(where: { $0.id == peer.id }) {
+                known.update(peer.urls)
+                continue
+            }
+            if remotes.count >= configuration.bounds.remotesMax { remotes.removeFirst().stop() }
             remotes.append(PeerLink(peer, isMember: false, self))
         }
     }
@@ -164,7 +173,8 @@ package final class PeerTransport {
             accepted.removeAll { message in
                 let verdict = MessageVerdict.judge(message, local: local, peer: peer)
                 if case .refuse(let fault) = verdict {
-                    log.log(.error, "dropped a message of \(message.kind) from peer \(peer): \(fault)")
+                    log.log(
+                        .error, "dropped a message of \(message.kind) from peer \(peer): \(fault)")
                 }
                 return verdict != .deliver
             }
@@ -208,12 +218,13 @@ extension PeerTransport {
         connections[ObjectIdentifier(connection)] = nil
     }
 
+    /// A member that `update` has not named yet cannot be served, so it counts as unknown.
     func standing(of member: MemberID) -> PeerStanding {
-        delegate?.standing(of: member) ?? .unknown
+        guard delegate?.standing(of: member) != .removed else { return .removed }
+        return self[member: member] == nil ? .unknown : .member
     }
 
     func opened(_ stream: ServedStream, by caller: PeerCaller) {
-        // The log may be ahead of the last `update`; the caller dials again.
         guard let link = self[member: stream.peer] else { return stream.end() }
         link.learn(caller.features)
         link.attach(stream)
@@ -229,7 +240,7 @@ extension PeerTransport {
 
     /// Somebody who is no member here wanted a stream: a new member, if this one is behind.
     func meet(_ caller: PeerCaller) {
-        guard let id = caller.member else { return }
+        guard let id = caller.member, delegate?.standing(of: id) != .member else { return }
         log.log(.warning, "member \(id), unknown here, asked for a stream; refused it")
         guard !caller.urls.isEmpty else { return }
         addRemotes([Peer(id: id, urls: caller.urls)])

@@ -72,7 +72,7 @@ final class PostConnectionHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        owner?.lost(self, hasBegun: answer != nil, "\(error)")
+        owner?.lost(self, hasBegun: answer != nil, DialError.text(of: error))
         context.close(promise: nil)
     }
 

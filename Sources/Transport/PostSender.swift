@@ -74,12 +74,15 @@ final class PostSender {
                 case .success(let channel):
                     guard let self, !isStopped else { return channel.close(promise: nil) }
                     connected(channel, slot, url)
-                case .failure(let error): self?.connectFailed(slot, url, "\(error)")
+                case .failure(let error): self?.connectFailed(slot, url, DialError.text(of: error))
                 }
             }
     }
 
     private func connected(_ channel: any Channel, _ slot: Int, _ url: EndpointURL) {
+        guard channel.isActive else {
+            return connectFailed(slot, url, "the connection was closed at once")
+        }
         let handler = PostConnectionHandler(self, slot: slot)
         do {
             try channel.pipeline.syncOperations.addHTTPClientHandlers()
@@ -103,7 +106,7 @@ final class PostSender {
             preconditionFailure("a slot that posts has its connection")
         }
         let head = HTTPRequestHead.toPeer(
-            .POST, "/raft", at: connection.url, headers: link.configuration.requestHeaders)
+            .POST, "/raft", at: connection.url, headers: link.transport.requestHeaders)
         connection.handler.post(message, head)
     }
 

@@ -66,7 +66,9 @@ final class StreamDialer {
             [weak self] result in
             switch result {
             case .success(let channel): self?.connected(channel, url, attempt)
-            case .failure(let error): self?.fail(.connection("\(error)"), attempt: attempt)
+            case .failure(let error):
+                self?.fail(
+                    .connection(DialError.text(of: error)), attempt: attempt)
             }
             if self == nil, case .success(let channel) = result { channel.close(promise: nil) }
         }
@@ -88,7 +90,7 @@ final class StreamDialer {
 
     private func makeHandler(_ url: EndpointURL, _ attempt: UInt64) -> any ChannelHandler {
         let configuration = link.configuration
-        var headers = configuration.requestHeaders
+        var headers = link.transport.requestHeaders
         headers.add(name: PeerHeader.to, value: "\(link.id)")
         let head = HTTPRequestHead.toPeer(
             .GET, "\(kind.path)/\(configuration.member)", at: url, headers: headers)

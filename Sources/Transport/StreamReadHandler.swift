@@ -48,7 +48,7 @@ final class StreamReadHandler<Decoder: FrameDecoder>: ChannelInboundHandler {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let fault: DialFault =
-            error is HTTPParserError ? .notHTTP("\(error)") : .connection("\(error)")
+            error is HTTPParserError ? .notHTTP("\(error)") : .connection(DialError.text(of: error))
         run(answer.closed(fault), context)
     }
 

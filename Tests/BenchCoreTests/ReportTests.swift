@@ -100,6 +100,9 @@ private func result(_ kind: BenchPlan.Kind) throws -> BenchResult {
         #expect(report.requests == 0 && report.latencyMicroseconds == nil)
         #expect(report.reasonForNothing.contains("timed-out: 1"))
         #expect(try object(report)["latencyMicroseconds"] == nil)
+        result.recorder = Recorder(measureFrom: 0)
+        result.recorder.failed(.status(404), now: 0)
+        #expect(BenchReport(result).reasonForNothing.contains("--no-preload"))
     }
 
     @Test(arguments: [

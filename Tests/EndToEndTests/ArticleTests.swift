@@ -9,6 +9,11 @@ import Testing
         let cluster = try KvdCluster(size: 1)
         try cluster.start(0)
         try cluster.waitReady()
+        // What a member writes about itself at its start uses up indices, too.
+        try waitUntil("the start's own writes") {
+            let log = cluster.members[0]?.log ?? ""
+            return log.contains("published {") && log.contains("set the initial cluster version")
+        }
         let client = try cluster.client(0)
 
         let put = try client.request("PUT", "/v2/keys/message", form: "value=Hello world")

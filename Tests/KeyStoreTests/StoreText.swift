@@ -99,6 +99,7 @@ enum StoreText {
             case "<": quoted += "\\u003c"
             case ">": quoted += "\\u003e"
             case "&": quoted += "\\u0026"
+            case "\0": quoted += "\\u0000"
             default: quoted.unicodeScalars.append(character)
             }
         }

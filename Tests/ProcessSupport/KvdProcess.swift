@@ -70,12 +70,14 @@ package final class KvdCluster {
     package let clientPorts: [Int]
     package let peerPorts: [Int]
     package private(set) var members: [KvdProcess?]
+    private let namePrefix: String
     private let extra: [String]
     private let executable: URL
 
     /// Nothing runs yet. Timeouts are short, so that elections take a fifth of a second.
     package init(
-        size: Int, extra: [String] = ["--heartbeat-interval", "20", "--election-timeout", "200"],
+        size: Int, namePrefix: String = "m",
+        extra: [String] = ["--heartbeat-interval", "20", "--election-timeout", "200"],
         executable: URL = ProcessSupport.executable("kvd")
     ) throws {
         folder = try TemporaryFolder()
@@ -83,18 +85,19 @@ package final class KvdCluster {
         clientPorts = Array(ports[..<size])
         peerPorts = Array(ports[size...])
         members = Array(repeating: nil, count: size)
+        self.namePrefix = namePrefix
         self.extra = extra
         self.executable = executable
     }
 
     package func start(_ n: Int) throws {
-        let names = peerPorts.indices.map { "m\($0 + 1)=http://127.0.0.1:\(peerPorts[$0])" }
+        let names = peerPorts.indices.map { "\(namePrefix)\($0 + 1)=http://127.0.0.1:\(peerPorts[$0])" }
         let client = "http://127.0.0.1:\(clientPorts[n])"
         let peer = "http://127.0.0.1:\(peerPorts[n])"
         members[n] = try KvdProcess(
             executable: executable,
             arguments: [
-                "--name", "m\(n + 1)", "--data-dir", folder.path("m\(n + 1).etcd"),
+                "--name", "\(namePrefix)\(n + 1)", "--data-dir", folder.path("m\(n + 1).etcd"),
                 "--listen-client-urls", client, "--advertise-client-urls", client,
                 "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                 "--initial-cluster", names.joined(separator: ","),

@@ -10,6 +10,10 @@ package final class LoopbackHTTP {
         package var headers: [String: String]
         package var body: [UInt8]
 
+        package init(status: Int, headers: [String: String], body: [UInt8]) {
+            (self.status, self.headers, self.body) = (status, headers, body)
+        }
+
         package var text: String { String(decoding: body, as: UTF8.self) }
         package var json: [String: Any] {
             (try? JSONSerialization.jsonObject(with: Data(body))) as? [String: Any] ?? [:]
@@ -20,6 +24,8 @@ package final class LoopbackHTTP {
 
     package struct Failed: Error, CustomStringConvertible {
         package let description: String
+
+        package init(description: String) { self.description = description }
     }
 
     private let port: Int
@@ -30,9 +36,7 @@ package final class LoopbackHTTP {
         self.port = port
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard socket >= 0 else { throw Failed(description: "socket: errno \(errno)") }
-        var limit = timeval(tv_sec: Int(timeout.components.seconds), tv_usec: 0)
-        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        setTimeout(milliseconds: Int(timeout.components.seconds) * 1000)
         var noDelay: Int32 = 1
         setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &noDelay, 4)
         var address = sockaddr_in()
@@ -53,6 +57,14 @@ package final class LoopbackHTTP {
     }
 
     deinit { if socket >= 0 { close(socket) } }
+
+    /// How long a read or a write may wait from here on.
+    package func setTimeout(milliseconds: Int) {
+        var limit = timeval(tv_sec: milliseconds / 1000, tv_usec: milliseconds % 1000 * 1000)
+        let size = socklen_t(MemoryLayout<timeval>.size)
+        setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &limit, size)
+        setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
+    }
 
     /// Sends one request and reads its whole answer.
     package func request(

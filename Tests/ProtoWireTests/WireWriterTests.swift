@@ -51,6 +51,20 @@ import Testing
         #expect(varint(bytes) == .success(value))
     }
 
+    /// Long varints are stored eight bytes at a time where there is room, and only there.
+    @Test(arguments: edges)
+    func nothingIsWrittenBehindTheEnd(_ value: UInt64) {
+        for room in WireSize.varint(value)...12 {
+            var memory = [UInt8](repeating: 0xee, count: 32)
+            memory.withUnsafeMutableBytes { raw in
+                var writer = WireWriter(UnsafeMutableRawBufferPointer(rebasing: raw[..<room]))
+                writer.varint(value)
+            }
+            #expect(memory[room...].allSatisfy { $0 == 0xee })
+            #expect(varint(memory) == .success(value))
+        }
+    }
+
     @Test func varintPastTheEndTraps() async {
         await #expect(processExitsWith: .failure) {
             _ = written(1) { $0.varint(128) }

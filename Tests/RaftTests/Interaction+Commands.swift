@@ -40,6 +40,7 @@ extension Interaction {
 
     ///     members 1 2 3 [features=etcd23] [prevote=off] [checkquorum=off] [inflight=N]
     ///             [uncommitted=BYTES] [message=BYTES] [rounds=N]
+    ///     members 1 2 bootstrap=yes           as above, and the log begins with their conf changes
     ///     join 4                              a member with an empty disk, that knows nobody
     ///     restore 1 term=3 vote=2 commit=2 log=1,1,2 [snapshot=INDEX/TERM] [entries terms]
     ///     restart 1, down 1, features 1 kvd|etcd23
@@ -47,6 +48,12 @@ extension Interaction {
         switch name {
         case "members":
             try configure(arguments)
+            if arguments.named["bootstrap"] == "yes" {
+                for id in arguments.ids {
+                    start(id, disk: TestDisk.bootstrapped(arguments.ids.count))
+                }
+                return true
+            }
             let metadata = SnapshotMetadata(
                 confState: ConfState(members: arguments.ids.map { MemberID($0) }))
             for id in arguments.ids {

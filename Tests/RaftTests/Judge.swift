@@ -28,6 +28,16 @@ struct Judge {
 
     var committedCount: UInt64 { UInt64(committed.count) }
 
+    /// Every member starts with these, committed.
+    mutating func begins(with entries: [Entry]) {
+        for entry in entries {
+            contents[Identity(index: entry.index, term: entry.term)] = Content(
+                previousTerm: entry.index == 1 ? 0 : entry.term, kind: entry.kind,
+                data: entry.data)
+            committed.append((entry.term, 0))
+        }
+    }
+
     /// Election safety, and leader completeness: a new leader has all that was committed in
     /// earlier terms.
     mutating func leads(_ raft: Raft) throws(Violation) {

@@ -15,6 +15,18 @@ struct TestDisk {
         self.entries = entries
     }
 
+    /// A new cluster of members 1, 2, …: each one's log begins with the entries that add them all,
+    /// so that one who joins later learns of them.
+    static func bootstrapped(_ count: Int) -> TestDisk {
+        let entries = (1...UInt64(count)).map { number in
+            let change = ConfChange(kind: .add, member: MemberID(number))
+            return Entry(kind: .confChange, term: 1, index: number, data: change.encoded())
+        }
+        return TestDisk(
+            hardState: HardState(term: 1, commit: UInt64(count)), snapshot: Snapshot(),
+            entries: entries)
+    }
+
     var lastIndex: UInt64 { snapshot.metadata.index + UInt64(entries.count) }
 
     func term(at index: UInt64) -> UInt64? {

@@ -58,9 +58,10 @@ import Testing
 
     @Test func refusesWhatIsNoMembers() throws {
         let storage = SimulatedStorage(seed: 1)
-        for name in ["both/member/x", "both/proxy/x", "proxy/proxy/cluster", "old/wal/x",
-            "old/snap/x", "file"]
-        {
+        for name in [
+            "both/member/x", "both/proxy/x", "proxy/proxy/cluster", "old/wal/x",
+            "old/snap/x", "file",
+        ] {
             storage.replaceContents(of: "/\(name)", with: [])
         }
         let expected: [(String, DataDirectoryError.Code)] = [

@@ -55,7 +55,8 @@ import Testing
     /// The part of a listing's line that this layer knows, written from a frame.
     static func line(_ frame: WALFrame, at offset: Int) throws -> String {
         let crc = String(format: "%08x", frame.crc)
-        let head = "\(offset) \(name(frame.type)) crc=\(crc) dlen=\(frame.data.count)"
+        let head =
+            "\(offset) \(name(frame.type)) crc=\(crc) dlen=\(frame.data.count)"
             + " flen=\(frame.sizeBytes)"
         switch frame.type {
         case .crc: return head
@@ -96,7 +97,7 @@ import Testing
         buffer.begin(WALMarker(sequence: 0, offset: 0, durable: 0))
         let start = buffer.count
         switch frame.type {
-        case .entry where dialect == .etcd23: _ = buffer.add([try Entry.decode(frame.data)])
+        case .entry where dialect == .etcd23: buffer.add([try Entry.decode(frame.data)])
         case .entry: buffer.add(.entry, try Entry.decode(frame.data).encoded(dialect))
         case .state: buffer.add(try HardState.decode(frame.data))
         case .metadata: buffer.add(.metadata, try WALMetadata.decode(frame.data).encoded)
@@ -136,7 +137,8 @@ import Testing
                             again[7] = rest[7]
                         }
                         // `rest` holds the frame, so it has an address.
-                        let isSame = again.count == frame.sizeBytes
+                        let isSame =
+                            again.count == frame.sizeBytes
                             && memcmp(rest.baseAddress!, again, again.count) == 0
                         #expect(isSame, "re-encoding differs: \(expected.prefix(60))")
                     }

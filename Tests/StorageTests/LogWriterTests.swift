@@ -80,9 +80,11 @@ import Testing
         fixture.storage.crash()
         let log = try fixture.recover().log
         #expect(log.lastIndex >= calls.durable.last ?? 0)
-        #expect(log.entries.map(\.index) == Array(1...max(1, log.lastIndex)).filter { _ in
-            log.lastIndex > 0
-        })
+        #expect(
+            log.entries.map(\.index)
+                == Array(1...max(1, log.lastIndex)).filter { _ in
+                    log.lastIndex > 0
+                })
     }
 
     @Test func failureIsSaidOnceAndForAll() throws {

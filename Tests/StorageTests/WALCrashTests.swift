@@ -250,7 +250,7 @@ import Testing
         #expect(caught > 10, "\(caught) of 30")
     }
 
-    /// Large batches are written in pieces before they are whole; a crash leaves none of one.
+    /// However large: all of a batch or none of it.
     @Test(arguments: 0..<60 as Range<UInt64>)
     func largeBatchIsAllOrNothing(seed: UInt64) throws {
         let fixture = try LogFixture(seed: seed, segmentBytes: 1 << 20)
@@ -258,15 +258,13 @@ import Testing
         let first = LogFixture.entries(1...3, term: 1)
         try wal.append(hardState: nil, entries: first)
         try wal.sync()
-        let calls = fixture.storage.callCount
         let large = LogFixture.entries(4...500, term: 1, bytes: 700)
-        fixture.storage.inject(StorageFault(nth: 1 + Int(seed % 10), .powerFailure))
+        fixture.storage.inject(StorageFault(nth: 1 + Int(seed % 3), .powerFailure))
         var isSynced = false
         do {
             try wal.append(hardState: nil, entries: large)
             try wal.sync()
             isSynced = true
-            #expect(fixture.storage.callCount - calls >= 8)
         } catch {}
         fixture.storage.removeFaults()
         fixture.storage.crash()

@@ -24,8 +24,10 @@ import Testing
         let saves: [(HardState?, [Entry])] = [
             (HardState(term: 1, vote: .none, commit: 2), LogFixture.entries(1...3, term: 1)),
             (HardState(term: 2, vote: MemberID(9), commit: 2), []),
-            (HardState(term: 2, vote: MemberID(9), commit: 4),
-                LogFixture.entries(3...5, term: 2, bytes: 40) + [Entry(term: 2, index: 6)]),
+            (
+                HardState(term: 2, vote: MemberID(9), commit: 4),
+                LogFixture.entries(3...5, term: 2, bytes: 40) + [Entry(term: 2, index: 6)]
+            ),
         ]
         for (state, entries) in saves {
             try wal.append(hardState: state, entries: entries)

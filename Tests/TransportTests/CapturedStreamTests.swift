@@ -43,7 +43,7 @@ import Testing
     /// A read may end anywhere: all pairs of reads, and reads of every small size.
     @Test(arguments: CapturedStream.all)
     func decodesWhereverReadsEnd(_ stream: CapturedStream) throws {
-        let bytes = try PeerFixture.bytes(stream.name + ".bin").prefix(1200)
+        let bytes = try PeerFixture.bytes(stream.name + ".bin").prefix(700)
         var whole: [Message] = []
         var decoder = stream.makeDecoder()
         try decoder.read(bytes, into: &whole)

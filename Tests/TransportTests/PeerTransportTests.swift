@@ -233,7 +233,9 @@ import Testing
         try await withNodes(2) { nodes in
             try await connect(nodes)
             let data = [UInt8](unsafeUninitializedCapacity: 20 << 20) { memory, count in
-                for index in memory.indices { memory[index] = UInt8(truncatingIfNeeded: index &* 31) }
+                for index in memory.indices {
+                    memory[index] = UInt8(truncatingIfNeeded: index &* 31)
+                }
                 count = memory.count
             }
             let message = Message(

@@ -40,7 +40,8 @@ final class RawConnection: Sendable {
         try await channel.setOption(.autoRead, value: false).get()
     }
 
-    func close() async throws { if channel.isActive { try await channel.close() } }
+    /// The other end may have closed it already; that is no fault here.
+    func close() async { try? await channel.close() }
 
     /// The body of the answer read so far, its chunks joined.
     var dechunkedBody: [UInt8] {

@@ -54,7 +54,9 @@ import Testing
         let utc = WallClock.nanoseconds(rfc3339: "2026-11-23T10:05:22Z")
         #expect(WallClock.nanoseconds(rfc3339: "2026-11-23T12:35:22+02:30") == utc)
         #expect(WallClock.nanoseconds(rfc3339: "2026-11-23T02:05:22-08:00") == utc)
-        for text in ["", "2026", "2026-11-23 10:05:22Z", "2026-11-23T10:05:22", "2026-11-23T10:05:22.Z"] {
+        for text in [
+            "", "2026", "2026-11-23 10:05:22Z", "2026-11-23T10:05:22", "2026-11-23T10:05:22.Z",
+        ] {
             #expect(WallClock.nanoseconds(rfc3339: text) == nil, "\(text)")
         }
         #expect(WallClock.httpDate(1_795_428_322_550_117_175) == "Mon, 23 Nov 2026 10:05:22 GMT")

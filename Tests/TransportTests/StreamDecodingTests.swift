@@ -99,7 +99,7 @@ import Testing
         #expect(appends.decoder.linkHeartbeatCount == 1)
     }
 
-    @Test(arguments: 0..<200 as Range<UInt64>)
+    @Test(arguments: 0..<60 as Range<UInt64>)
     func survivesGarbage(seed: UInt64) throws {
         var random = SplitMix(state: seed)
         for _ in 0..<50 {
@@ -119,7 +119,7 @@ import Testing
     func survivesMutations(_ stream: CapturedStream) throws {
         let original = try PeerFixture.bytes(stream.name + ".bin").prefix(3000)
         var random = SplitMix(state: UInt64(original.count))
-        for _ in 0..<500 {
+        for _ in 0..<150 {
             var bytes = Array(original)
             for _ in 0...Int.random(in: 0..<4, using: &random) {
                 let place = Int.random(in: 0..<bytes.count, using: &random)

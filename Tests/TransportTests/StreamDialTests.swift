@@ -72,7 +72,9 @@ import Testing
 }
 
 @Suite struct StreamAnswerTests {
-    private func head(_ status: HTTPResponseStatus, _ headers: HTTPHeaders = [:]) -> HTTPResponseHead {
+    private func head(_ status: HTTPResponseStatus, _ headers: HTTPHeaders = [:])
+        -> HTTPResponseHead
+    {
         HTTPResponseHead(version: .http1_1, status: status, headers: headers)
     }
 

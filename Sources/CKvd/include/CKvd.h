@@ -28,10 +28,6 @@ int kvd_crc32c_is_accelerated(void);
 // A file system that cannot allocate ahead only gets the size.
 int kvd_preallocate(int fd, int64_t size);
 
-// Starts writing `count` bytes of the file's cache from `offset` on to the disk, and does not
-// wait. Promises nothing: only a hint (sync_file_range).
-void kvd_start_writeback(int fd, int64_t offset, int64_t count);
-
 // flock(LOCK_EX | LOCK_NB). EWOULDBLOCK: another open file holds the lock.
 int kvd_lock_exclusive(int fd);
 

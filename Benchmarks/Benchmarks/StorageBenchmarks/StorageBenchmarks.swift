@@ -1,0 +1,65 @@
+import Benchmark
+import Foundation
+import RaftModel
+import Storage
+import StorageIO
+
+/// The log against the bare minimum: one `pwrite` and one `fdatasync` of as many bytes, on the same
+/// file system in the same run. The ratio of the two medians is what counts.
+let benchmarks: @Sendable () -> Void = {
+    Benchmark.defaultConfiguration = .init(
+        metrics: [.wallClock, .throughput], maxDuration: .seconds(3), maxIterations: 10_000)
+
+    for (count, bytes) in [(1, 128), (16, 128), (256, 128), (1024, 128), (64, 65_536)] {
+        Benchmark("WAL append and sync, \(count) entries of \(bytes) B") { benchmark in
+            let folder = try ScratchFolder()
+            let wal = try WAL.create(
+                in: folder.path, storage: PosixStorage(),
+                metadata: WALMetadata(memberID: MemberID(1), clusterID: ClusterID(2)))
+            var index: UInt64 = 0
+            let data = [UInt8](repeating: 0x61, count: bytes)
+            benchmark.startMeasurement()
+            for _ in benchmark.scaledIterations {
+                var entries: [Entry] = []
+                for _ in 0..<count {
+                    index += 1
+                    entries.append(Entry(term: 1, index: index, data: data))
+                }
+                try wal.append(hardState: nil, entries: entries)
+                try wal.sync()
+            }
+            benchmark.stopMeasurement()
+        }
+
+        Benchmark("bare pwrite and fdatasync, \(count) x \(bytes) B") { benchmark in
+            let folder = try ScratchFolder()
+            let file = try PosixStorage().open(folder.path + "/bare", for: .creating)
+            let room = 64_000_000
+            try file.preallocate(sizeBytes: room)
+            try file.write([UInt8](repeating: 0, count: room), at: 0)
+            try file.sync()
+            let block = [UInt8](repeating: 0x61, count: count * (bytes + 32))
+            var offset = 0
+            benchmark.startMeasurement()
+            for _ in benchmark.scaledIterations {
+                if offset + block.count > room { offset = 0 }
+                try file.write(block, at: offset)
+                try file.sync()
+                offset += block.count
+            }
+            benchmark.stopMeasurement()
+        }
+    }
+}
+
+/// A folder that goes away with its owner.
+final class ScratchFolder {
+    let path: String
+
+    init() throws {
+        path = NSTemporaryDirectory() + "kvd-benchmark-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}

@@ -1,0 +1,248 @@
+import ClientAPI
+import GoldenSupport
+import NIOCore
+import NIOPosix
+import Testing
+
+/// The client port as a client sees it, on loopback sockets, byte for byte.
+@Suite struct EndToEndTests {
+    /// A member for one test.
+    private func withNode(
+        _ configuration: ClientServerConfiguration = ClientServerConfiguration(),
+        _ body: (SingleNode) throws -> Void
+    ) throws {
+        let node = try SingleNode(
+            on: MultiThreadedEventLoopGroup.singleton.next(), configuration: configuration)
+        try Readiness.wait(node.port)
+        do { try body(node) } catch {
+            try node.stop()
+            throw error
+        }
+        try node.stop()
+    }
+
+    private func put(_ key: String, _ value: String, headers: String = "") -> String {
+        "PUT /v2/keys/\(key) HTTP/1.1\r\nHost: h\r\n\(headers)"
+            + "Content-Type: application/x-www-form-urlencoded\r\n"
+            + "Content-Length: \(value.utf8.count + 6)\r\n\r\nvalue=\(value)"
+    }
+
+    private func get(_ target: String, headers: String = "") -> String {
+        "GET \(target) HTTP/1.1\r\nHost: h\r\n\(headers)\r\n"
+    }
+
+    @Test func headersAreSpelledAndOrderedAsEtcds() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            let response = try client.request("PUT", "/v2/keys/a", form: "value=1")
+            #expect(response.statusLine == "HTTP/1.1 201 Created")
+            #expect(
+                response.headers.map(\.name) == [
+                    "Content-Type", "X-Etcd-Cluster-Id", "X-Etcd-Index", "X-Raft-Index",
+                    "X-Raft-Term", "Date", "Content-Length",
+                ])
+            #expect(response["Date"]?.hasSuffix(" GMT") == true)
+            let index = try #require(response["X-Etcd-Index"])
+            #expect(
+                response.text
+                    == #"{"action":"set","node":{"key":"/a","value":"1","#
+                    + "\"modifiedIndex\":\(index),\"createdIndex\":\(index)}}\n")
+        }
+    }
+
+    @Test func pipelinedReadsSeeTheWritesBefore() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            var text = ""
+            for round in 0..<40 {
+                text += put("p", "a\(round)") + put("p", "b\(round)") + get("/v2/keys/p")
+                text += put("p", "c\(round)") + get("/v2/keys/p?quorum=true")
+            }
+            try client.send(text)
+            for round in 0..<40 {
+                for value in ["a", "b", "b", "c", "c"] {
+                    let response = try client.response()
+                    let expected = "\"node\":{\"key\":\"/p\",\"value\":\"\(value)\(round)\""
+                    #expect(response.text.contains(expected), "\(response.text)")
+                }
+            }
+        }
+    }
+
+    @Test func faultsInAPipelineAreAnsweredInTheirTurn() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            let bad = put("p?ttl=x", "2")
+            try client.send(put("p", "1") + bad + put("p", "3") + "BAD\r\n\r\n")
+            #expect(try client.response().text.contains(#""value":"1""#))
+            #expect(try client.response().status == 400)
+            #expect(try client.response().text.contains(#""value":"3""#))
+            let last = try client.response()
+            #expect(last.status == 400)
+            #expect(last["Connection"] == "close")
+            #expect(last.text == "400 Bad Request")
+            client.endInput()
+            #expect(client.endsWithin(milliseconds: 5000))
+        }
+    }
+
+    @Test func moreThanMayBeInFlightIsAnsweredAll() throws {
+        var configuration = ClientServerConfiguration()
+        configuration.inFlightMax = 4
+        try withNode(configuration) { node in
+            let client = try RawClient(port: node.port)
+            var text = ""
+            for round in 0..<2000 {
+                text += round % 3 == 0 ? get("/v2/keys/n") : put("n", "\(round)")
+            }
+            try client.send(text)
+            for round in 0..<2000 {
+                let response = try client.response()
+                guard round % 3 == 0 else {
+                    #expect(response.text.contains("\"value\":\"\(round)\""))
+                    continue
+                }
+                #expect(response.status == (round == 0 ? 404 : 200))
+            }
+        }
+    }
+
+    @Test func http10ClosesUnlessAskedNotTo() throws {
+        try withNode { node in
+            let plain = try RawClient(port: node.port)
+            try plain.send("GET /version HTTP/1.0\r\n\r\n")
+            let closed = try plain.response()
+            #expect(closed.statusLine == "HTTP/1.0 200 OK")
+            #expect(closed["Connection"] == "close")
+            #expect(plain.endsWithin(milliseconds: 5000))
+
+            let kept = try RawClient(port: node.port)
+            for _ in 0..<2 {
+                try kept.send("GET /version HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+                #expect(try kept.response()["Connection"] == "keep-alive")
+            }
+        }
+    }
+
+    @Test func connectionCloseIsHonoured() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            try client.send(put("c", "1", headers: "Connection: close\r\n") + get("/version"))
+            let response = try client.response()
+            #expect(response.status == 201)
+            #expect(response["Connection"] == "close")
+            #expect(client.endsWithin(milliseconds: 5000))
+        }
+    }
+
+    @Test func halfClosedClientsGetTheirAnswers() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            try client.send(put("h", "1") + get("/v2/keys/h"))
+            client.endInput()
+            #expect(try client.response().status == 201)
+            #expect(try client.response().text.contains(#""value":"1""#))
+            #expect(client.endsWithin(milliseconds: 5000))
+        }
+    }
+
+    @Test func headHasLengthAndNoBody() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            _ = try client.request("PUT", "/v2/keys/h", form: "value=1")
+            let got = try client.request("GET", "/v2/keys/h")
+            let head = try client.request("HEAD", "/v2/keys/h")
+            #expect(head.status == 200)
+            #expect(head["Content-Length"] == String(got.body.count))
+            #expect(try client.request("HEAD", "/v2/keys/none").status == 404)
+        }
+    }
+
+    @Test func expectContinueIsSentBeforeTheBody() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            try client.send(
+                "PUT /v2/keys/e HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\n"
+                    + "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 7\r\n\r\n"
+            )
+            #expect(try client.head().statusLine == "HTTP/1.1 100 Continue")
+            try client.send("value=1")
+            #expect(try client.response().status == 201)
+            try client.send(get("/version", headers: "Expect: magic\r\n"))
+            #expect(try client.response().status == 417)
+        }
+    }
+
+    @Test func chunkedBodiesAreForms() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            try client.send(
+                "PUT /v2/keys/t HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n"
+                    + "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+                    + "4\r\nvalu\r\n5\r\ne=a%2\r\n1\r\n0\r\n0\r\n\r\n")
+            #expect(try client.response().text.contains(#""value":"a ""#))
+        }
+    }
+
+    @Test(arguments: [
+        "PUT /v2/keys/a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "PUT /v2/keys/a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
+        "PUT /v2/keys/a HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n",
+        "GET /v2/keys/a HTTP/3.0\r\nHost: h\r\n\r\n",
+        "GET /v2/keys/a HTTP/1.1\r\n\r\n",
+        "GET /v2/keys/a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET /v2/keys/a HTTP/1.1\r\nHost: h\r\nX : y\r\n\r\n",
+        "GET v2/keys HTTP/1.1\r\nHost: h\r\n\r\n",
+        "\u{1}\u{2}\u{3}\r\n\r\n",
+    ])
+    func malformedRequestsEndTheConnection(text: String) throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            try client.send(text)
+            let response = try client.response()
+            #expect(response.status == 400)
+            #expect(response["Connection"] == "close")
+            #expect(response["X-Etcd-Cluster-Id"] == nil)
+            client.endInput()
+            #expect(client.endsWithin(milliseconds: 5000))
+        }
+    }
+
+    @Test func headersAreBounded() throws {
+        var configuration = ClientServerConfiguration()
+        configuration.headerFieldBytesMax = 1000
+        try withNode(configuration) { node in
+            let client = try RawClient(port: node.port)
+            try client.send(
+                get("/version", headers: "X: \(String(repeating: "y", count: 2000))\r\n"))
+            #expect(try client.response().status == 431)
+        }
+    }
+
+    @Test func unknownMethodsLearnWhatIsAllowed() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            _ = try client.request("GET", "/version")
+            try client.send("FOO /v2/keys/m HTTP/1.1\r\nHost: h\r\n\r\n")
+            let response = try client.response()
+            #expect(response.status == 405)
+            #expect(response["Allow"] == "HEAD,GET,PUT,POST,DELETE")
+            client.endInput()
+            #expect(client.endsWithin(milliseconds: 5000))
+        }
+    }
+}
+
+/// For tests that need no index to begin at.
+enum Readiness {
+    /// Waits until the member leads and the cluster has its version.
+    static func wait(_ port: Int) throws {
+        let client = try RawClient(port: port)
+        for _ in 0..<100_000 {
+            let version = try client.request("GET", "/version")
+            let health = try client.request("GET", "/health")
+            if health.status == 200, !version.text.contains("decided") { return }
+        }
+        throw GoldenFailure("the member is not ready")
+    }
+}
