@@ -94,7 +94,10 @@ let package = Package(
         tests("LogsTests", ["Logs", log]),
         tests("ClusterTests", ["Cluster", "RaftModel"]),
         tests("ConfigurationTests", ["Configuration", "Cluster"]),
-        tests("KVServerTests", ["KVServer"]),
+        tests("KVServerTests", ["KVServer", "KeyStore", "Raft", "RaftModel", "Cluster"]),
+        tests(
+            "TransportTests",
+            ["Transport", "RaftModel", "ProtoWire", "Cluster", nioCore, nioPosix, nioHTTP, log]),
         tests("BenchCoreTests", ["BenchCore", histogram]),
         tests("EndToEndTests", ["ProcessSupport", "kvd"]),
     ]

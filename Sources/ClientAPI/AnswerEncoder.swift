@@ -14,7 +14,7 @@ internal import NIOCore
 ///
 /// NIO's own encoder takes more time than everything else that a small request needs, so this one
 /// puts the head together in memory it uses again and copies it, with the body, into the
-/// connection's buffer. Names of headers are spelled as etcd spells them (`reference/client-api.md` §3).
+/// connection's buffer. Headers are spelled as etcd spells them (`reference/client-api.md` §3).
 struct AnswerEncoder: ~Copyable {
     private var head = ByteWriter(capacity: 1024)
     private var dateLine = ByteWriter(capacity: 64)

@@ -31,7 +31,7 @@ struct ByteWriter: ~Copyable {
         if capacity > Self.keptCapacityMax { regrow(to: Self.keptCapacityMax) }
     }
 
-    /// Makes room for `extra` more bytes. What lies in `bytes` does not move before they are used up.
+    /// Makes room for `extra` more bytes: until they are used up, nothing moves.
     @inline(__always)
     mutating func reserve(_ extra: Int) {
         if capacity - count < extra { grow(by: extra) }

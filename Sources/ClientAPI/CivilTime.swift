@@ -1,7 +1,7 @@
 /// A moment in UTC, taken apart into calendar and clock.
 ///
-/// Works for every Int64 count of nanoseconds since 1970 (years 1677 to 2262) and for every count of
-/// seconds that an HTTP date may need; proleptic Gregorian, no leap seconds.
+/// Works for every Int64 count of nanoseconds since 1970 (years 1677 to 2262), and for the seconds
+/// of HTTP dates; proleptic Gregorian, no leap seconds.
 struct CivilTime: Equatable {
     var year: Int64
     /// 1...12

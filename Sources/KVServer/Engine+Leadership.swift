@@ -40,14 +40,16 @@ extension Engine {
             case .follower: .follower
             case .candidate, .preCandidate: .candidate
             }
+        if leadership.leader != .none, state.leader != leadership.leader {
+            // Whatever went to the old leader may be lost with it.
+            leaderLostAt = now
+            isPublishing = false
+            isVersionProposed = false
+        }
         if role != leadership.role || state.leader != leadership.leader {
-            if leadership.leader != .none, state.leader != leadership.leader { leaderLostAt = now }
             (leadership.role, leadership.leader) = (role, state.leader)
             (leadership.since, leadership.sinceWall) = (now, wallNow)
         }
-        // Whatever went to the old leader may be lost with it.
-        isPublishing = false
-        isVersionProposed = false
         if state.leader != .none { askNewLeader() }
     }
 

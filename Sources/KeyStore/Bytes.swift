@@ -51,6 +51,27 @@ enum Bytes {
         left.count == right.count && compare(left, right) == 0
     }
 
+    /// Position of the first `byte` at or after `start`; `bytes.count` if there is none. Eight at a
+    /// time: the lowest set bit of `matches` is exact, whatever stands above it.
+    @inline(__always)
+    static func firstIndex(
+        of byte: UInt8, in bytes: UnsafeRawBufferPointer, from start: Int
+    ) -> Int {
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let pattern = UInt64(byte) &* ones
+        var offset = start
+        while offset + 8 <= bytes.count {
+            let word = UInt64(
+                littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+            let difference = word ^ pattern
+            let matches = (difference &- ones) & ~difference & (ones << 7)
+            if matches != 0 { return offset + matches.trailingZeroBitCount / 8 }
+            offset += 8
+        }
+        while offset < bytes.count, bytes[offset] != byte { offset += 1 }
+        return offset
+    }
+
     /// How many leading bytes both have in common, at most `limit`.
     @inline(__always)
     static func sharedPrefixCount(

@@ -15,8 +15,7 @@ struct PathComponents {
     mutating func next() -> UnsafeRawBufferPointer? {
         let start = end + 1
         guard start < path.count else { return nil }
-        var stop = start
-        while stop < path.count, path[stop] != StorePath.slash { stop += 1 }
+        let stop = Bytes.firstIndex(of: StorePath.slash, in: path, from: start)
         end = stop
         return UnsafeRawBufferPointer(rebasing: path[start..<stop])
     }
@@ -40,15 +39,14 @@ enum StorePath {
     static func isClean(_ path: UnsafeRawBufferPointer) -> Bool {
         guard let first = path.first, first == slash else { return false }
         if path.count == 1 { return true }
-        var isAtStart = true  // of a component
-        for offset in 1..<path.count {
-            let byte = path[offset]
-            if isAtStart, byte == slash || byte == dot {
-                if byte == slash || isDots(path, from: offset) { return false }
-            }
-            isAtStart = byte == slash
+        var start = 1  // of a component
+        while true {
+            guard start < path.count, path[start] != slash else { return false }
+            if path[start] == dot, isDots(path, from: start) { return false }
+            let end = Bytes.firstIndex(of: slash, in: path, from: start)
+            if end == path.count { return true }
+            start = end + 1
         }
-        return !isAtStart
     }
 
     /// Whether a component that starts with a dot at `offset` is `.` or `..`.

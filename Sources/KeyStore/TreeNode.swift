@@ -109,7 +109,7 @@ extension TreeNode {
         var (low, high) = tied(with: Bytes.word(name, at: prefixCount))
         while low < high {
             let middle = (low + high) >> 1
-            let order = compareWhole(name, to: middle, from: prefixCount)
+            let order = compareRest(name, to: middle, from: prefixCount + 8)
             if order == 0 { return (middle, true) }
             if order > 0 { low = middle + 1 } else { high = middle }
         }
@@ -178,8 +178,9 @@ extension TreeNode {
         return masked == prefix ? 0 : (masked < prefix ? -1 : 1)
     }
 
+    /// Compares what follows the prefix and the head, which are equal.
     @inline(__always)
-    private func compareWhole(
+    private func compareRest(
         _ name: UnsafeRawBufferPointer, to index: Int, from offset: Int
     ) -> Int {
         let item = UnsafeRawPointer(items + index).load(as: Unmanaged<Item>.self)

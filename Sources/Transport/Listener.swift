@@ -30,9 +30,9 @@ package struct Listener: Sendable {
 
     /// Listens on `url`; its connections are spread over the loops of `group`.
     ///
-    /// A host that is a name is looked up (this blocks the caller) and its addresses are tried in
-    /// order, IPv4 before IPv6; the first that can be bound is listened on. No host means every
-    /// address of the machine, IPv6 and IPv4. Fails with a `ListenerError`.
+    /// A host that is a name is looked up, off the loop, and its addresses are tried in order, IPv4
+    /// before IPv6; the first that can be bound is listened on. No host means every address of
+    /// the machine, IPv6 and IPv4. Fails with a `ListenerError`. May be called from any thread.
     ///
     /// - Parameters:
     ///   - secure: adds what stands before HTTP; must be given for an `https` URL.
@@ -45,12 +45,8 @@ package struct Listener: Sendable {
         if url.scheme == .https, secure == nil {
             return loop.makeFailedFuture(ListenerError(.noTLS, url: url))
         }
-        let addresses: [SocketAddress]
-        do throws(ListenerError) { addresses = try resolve(url) } catch {
-            return loop.makeFailedFuture(error)
-        }
         let securing = url.scheme == .https ? secure : nil
-        return bindFirst(of: addresses[...], url, on: loop) { address in
+        let bind: Bind = { address in
             ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: backlog)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -62,13 +58,18 @@ package struct Listener: Sendable {
                 }
                 .bind(to: address)
         }
+        return addresses(of: url, on: loop).flatMap { addresses in
+            bindFirst(of: addresses[...], url, on: loop, bind: bind)
+        }
     }
+
+    private typealias Bind = @Sendable (SocketAddress) -> EventLoopFuture<any Channel>
 
     private static let backlog: Int32 = 1024
 
     private static func bindFirst(
         of addresses: ArraySlice<SocketAddress>, _ url: EndpointURL, on loop: any EventLoop,
-        bind: @escaping @Sendable (SocketAddress) -> EventLoopFuture<any Channel>
+        bind: @escaping Bind
     ) -> EventLoopFuture<Listener> {
         guard let address = addresses.first else {
             preconditionFailure("a resolved host has an address")
@@ -87,18 +88,25 @@ package struct Listener: Sendable {
         }
     }
 
-    /// The addresses of the URL's host, in the order in which to try them. Blocks.
-    static func resolve(_ url: EndpointURL) throws(ListenerError) -> [SocketAddress] {
-        if url.host.isEmpty {
-            return ["::", "0.0.0.0"].compactMap {
-                try? SocketAddress(ipAddress: $0, port: Int(url.port))
-            }
-        }
+    /// The addresses of the URL's host, in the order in which to try them.
+    private static func addresses(
+        of url: EndpointURL, on loop: any EventLoop
+    ) -> EventLoopFuture<[SocketAddress]> {
+        let texts = url.host.isEmpty ? ["::", "0.0.0.0"] : [url.host]
+        let known = texts.compactMap { try? SocketAddress(ipAddress: $0, port: Int(url.port)) }
+        guard known.isEmpty else { return loop.makeSucceededFuture(known) }
+        return NIOThreadPool.singleton.runIfActive(eventLoop: loop) { try resolve(url) }
+    }
+
+    /// Asks the system's resolver. Blocks.
+    private static func resolve(_ url: EndpointURL) throws(ListenerError) -> [SocketAddress] {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
-        guard getaddrinfo(url.host, String(url.port), &hints, &list) == 0, let first = list else {
-            throw ListenerError(.noSuchHost, url: url)
+        let status = getaddrinfo(url.host, String(url.port), &hints, &list)
+        guard status == 0, let first = list else {
+            let isUnknown = status == EAI_NONAME || status == 0
+            throw ListenerError(isUnknown ? .noSuchHost : .lookup(status), url: url)
         }
         defer { freeaddrinfo(first) }
         var addresses: [SocketAddress] = []

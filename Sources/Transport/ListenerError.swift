@@ -13,6 +13,8 @@ package struct ListenerError: Error, Equatable, CustomStringConvertible {
     package enum Code: Equatable, Sendable {
         /// The host has no address.
         case noSuchHost
+        /// The resolver failed with this code of `getaddrinfo`.
+        case lookup(Int32)
         /// `bind` or `listen` failed with this errno.
         case bind(errno: Int32)
         /// An https URL, and no certificate to serve it with.
@@ -40,6 +42,8 @@ package struct ListenerError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch code {
         case .noSuchHost: "listen tcp: lookup \(url.host): no such host"
+        case .lookup(let status):
+            "listen tcp: lookup \(url.host): \(Self.smallFirst(gai_strerror(status)))"
         case .bind(let number): "listen tcp \(address): bind: \(Self.text(of: number))"
         case .noTLS: "listen tcp \(address): https without a certificate"
         case .other(let problem): "listen tcp \(address): \(problem)"
@@ -49,7 +53,7 @@ package struct ListenerError: Error, Equatable, CustomStringConvertible {
     /// What to do about it.
     package var advice: String {
         switch code {
-        case .noSuchHost:
+        case .noSuchHost, .lookup:
             "Use an address of this machine in \(url), or add \(url.host) to /etc/hosts or DNS."
         case .bind(EADDRINUSE):
             "Stop the program that has the port (ss -ltnp shows it), or choose another port."
@@ -64,7 +68,11 @@ package struct ListenerError: Error, Equatable, CustomStringConvertible {
 
     /// The system's text, first letter small, as Go writes it.
     static func text(of number: Int32) -> String {
-        guard let text = strerror(number) else { return "errno \(number)" }
+        smallFirst(strerror(number))
+    }
+
+    private static func smallFirst(_ text: UnsafePointer<CChar>?) -> String {
+        guard let text else { return "unknown error" }
         let full = String(cString: text)
         return full.prefix(1).lowercased() + full.dropFirst()
     }

@@ -131,6 +131,7 @@ struct Boot: ~Copyable {
             try CommitMark.open(
                 directory.markPath, storage: directory.storage, memberID: log.metadata.memberID)
         }
+        try checkNothingIsMissing(log, mark, directory)
         let verb = isRestart ? "restarting" : "starting"
         let commit = isRestart ? " at commit index \(log.hardState.commit)" : ""
         logger.info(
@@ -140,6 +141,27 @@ struct Boot: ~Copyable {
         return Boot(
             directory: directory, metadata: log.metadata, wal: wal, log: log, mark: mark,
             isRestart: isRestart)
+    }
+
+    /// What was applied was durable before. A log that ends earlier has lost entries at its end,
+    /// its last marker included, so that nothing in it says so.
+    private static func checkNothingIsMissing(
+        _ log: RecoveredLog, _ mark: borrowing CommitMark, _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) {
+        let applied: UInt64
+        switch mark.recalled {
+        case .exact(let values), .older(let values): applied = values.commit
+        case .unknown: return
+        }
+        guard applied > log.lastIndex else { return }
+        throw StartFailure(
+            "wal",
+            """
+            the log in \(directory.walPath) ends at index \(log.lastIndex), but this member had \
+            applied entries up to \(applied) (\(directory.markPath)): entries that were acknowledged \
+            are missing at its end. Restore the data dir from a backup, or remove this member from \
+            the cluster and add it again with an empty data dir
+            """)
     }
 
     /// What Raft starts from.

@@ -185,7 +185,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "PUT /v2/keys/a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "PUT /a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
         "PUT /v2/keys/a HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\n",
         "PUT /v2/keys/a HTTP/1.1\r\nHost: h\r\nContent-Length: x\r\n\r\n",
         "GET /v2/keys/a HTTP/3.0\r\nHost: h\r\n\r\n",

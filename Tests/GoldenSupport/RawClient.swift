@@ -67,7 +67,7 @@ package final class RawClient {
             let sent = bytes.withUnsafeBytes { bytes in
                 Self.sendBytes(
                     socket, bytes.baseAddress.map { $0 + offset }, bytes.count - offset,
-                    Int32(MSG_NOSIGNAL.rawValue))
+                    Int32(MSG_NOSIGNAL))
             }
             if sent < 0, errno == EINTR { continue }
             if sent < 0, errno == EPIPE || errno == ECONNRESET { return }

@@ -53,10 +53,12 @@ import Testing
         let store = Store()
         for name in ["a", "b", "c"] { try store.set("/1/\(name)", "v") }
         for (name, expiration) in [("a", 5), ("b", -5), ("c", Int64.min)] as [(String, Int64)] {
-            let path = Borrowed("/1/\(name)")
-            let value = Borrowed("v")
-            _ = try store.update(
-                path.bytes, Update(value: value.bytes, expiration: expiration), now: start)
+            _ = try withBytes("/1/\(name)") { path in
+                try withBytes("v") { value in
+                    try store.update(
+                        path, Update(value: value, expiration: expiration), now: start)
+                }
+            }
         }
         #expect(store.expire(upTo: 5) == 3)
         let expired = (7...9).compactMap { store.history[$0]?.keyText }

@@ -48,7 +48,7 @@ struct RandomRequests {
         request.value = request.isRefresh ? "" : random.pick(["", "x", "yy", "value-of-some-length"])
         if random.chance(20) { request.previousExists = random.chance(60) }
         if random.chance(12) { request.previousValue = random.pick(["x", "yy", "other"]) }
-        if random.chance(8) { request.previousIndex = index - UInt64(random.below(4)) }
+        if random.chance(8) { request.previousIndex = UInt64(max(0, Int(index) - random.below(4))) }
         if random.chance(25) { request.expiration = expiration() }
         return request
     }

@@ -37,6 +37,13 @@ struct ReferenceStore {
         var isRefresh = false
         /// Paths that went with a removed directory.
         var removed: [String] = []
+
+        /// What an event tells.
+        var asTold: Happening {
+            var told = self
+            told.removed = []
+            return told
+        }
     }
 
     struct Refusal: Error, Equatable {
@@ -107,7 +114,8 @@ struct ReferenceStore {
             }
             return change(entry, request, compares ? .compareAndSwap : .update)
         }
-        if request.isRefresh, request.path.count > 2 { _ = try find(request.path) }
+        try checkWritable(request.path)
+        if request.isRefresh { _ = try find(request.path) }
         return try place(request, request.path, .set)
     }
 

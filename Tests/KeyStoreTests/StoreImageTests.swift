@@ -120,8 +120,9 @@ import Testing
     @Test func withoutHistoryTheImageIsWhereItBegins() throws {
         var builder = StoreImageBuilder()
         for name in ["0", "1"] {
-            let name = Borrowed(name)
-            try builder.open(name: name.bytes, createdIndex: 0, modifiedIndex: 0, expiration: 0)
+            try withBytes(name) { name in
+                try builder.open(name: name, createdIndex: 0, modifiedIndex: 0, expiration: 0)
+            }
             try builder.close()
         }
         let image = try builder.finish(currentIndex: 500, statistics: StoreStatistics())
@@ -149,18 +150,20 @@ import Testing
             }
         }
         func open(_ builder: inout StoreImageBuilder, _ name: String) throws {
-            let name = Borrowed(name)
-            try builder.open(name: name.bytes, createdIndex: 1, modifiedIndex: 1, expiration: 0)
+            try withBytes(name) { name in
+                try builder.open(name: name, createdIndex: 1, modifiedIndex: 1, expiration: 0)
+            }
         }
         func event(_ builder: inout StoreImageBuilder, _ key: String, _ index: UInt64) throws {
-            let key = Borrowed(key)
             let node = NodeAttributes(
                 isDirectory: true, hasValue: false, createdIndex: 1, modifiedIndex: 1,
                 expiration: 0)
-            try builder.addEvent(
-                .set, key: key.bytes, index: index, timeBase: 0, isRefresh: false,
-                node: .init(node, value: UnsafeRawBufferPointer(start: nil, count: 0)),
-                previous: nil)
+            try withBytes(key) { key in
+                try builder.addEvent(
+                    .set, key: key, index: index, timeBase: 0, isRefresh: false,
+                    node: .init(node, value: UnsafeRawBufferPointer(start: nil, count: 0)),
+                    previous: nil)
+            }
         }
         #expect(code { try open(&$0, "") } == .badName)
         #expect(code { try open(&$0, "a/b") } == .badName)

@@ -7,31 +7,35 @@ extension Store {
         _ path: String, _ value: String = "", dir: Bool = false, expiration: Int64 = 0,
         refresh: Bool = false
     ) throws(StoreError) -> Event {
-        let bytes = Borrowed(path)
-        let valueBytes = Borrowed(value)
-        let update = Update(value: valueBytes.bytes, expiration: expiration, isRefresh: refresh)
-        return try set(bytes.bytes, update, isDirectory: dir, now: StoreText.start)
+        try withBytes(path) { path throws(StoreError) in
+            try withBytes(value) { value throws(StoreError) in
+                try set(
+                    path, Update(value: value, expiration: expiration, isRefresh: refresh),
+                    isDirectory: dir, now: StoreText.start)
+            }
+        }
     }
 
     @discardableResult
     func delete(_ path: String, recursive: Bool = false) throws(StoreError) -> Event {
-        let bytes = Borrowed(path)
-        return try delete(bytes.bytes, isRecursive: recursive, now: StoreText.start)
+        try withBytes(path) { path throws(StoreError) in
+            try delete(path, isRecursive: recursive, now: StoreText.start)
+        }
     }
 
     func node(_ path: String) throws(StoreError) -> Node {
-        let bytes = Borrowed(path)
-        return try tree.node(at: bytes.bytes)
+        try withBytes(path) { path throws(StoreError) in try tree.node(at: path) }
     }
 
     func watch(
         _ path: String, _ id: UInt64, recursive: Bool = false, stream: Bool = false,
         since: UInt64 = 0
     ) throws(StoreError) -> WatchStart {
-        let bytes = Borrowed(path)
-        return try watch(
-            bytes.bytes, as: WatcherID(id), isRecursive: recursive, isStream: stream,
-            sinceIndex: since)
+        try withBytes(path) { path throws(StoreError) in
+            try watch(
+                path, as: WatcherID(id), isRecursive: recursive, isStream: stream,
+                sinceIndex: since)
+        }
     }
 
     /// Every key below `/1` with its value, directories with a slash.
@@ -59,19 +63,13 @@ extension Store {
     }
 }
 
-/// A string's bytes, as long as this is alive.
-final class Borrowed {
-    private let storage: UnsafeMutableRawBufferPointer
-
-    init(_ text: String) {
-        let utf8 = Array(text.utf8)
-        storage = .allocate(byteCount: utf8.count, alignment: 1)
-        storage.copyBytes(from: utf8)
+/// A string's bytes for the length of a call.
+func withBytes<R, E: Error>(
+    _ text: String, _ body: (UnsafeRawBufferPointer) throws(E) -> R
+) throws(E) -> R {
+    try Array(text.utf8).withUnsafeBufferPointer { bytes throws(E) in
+        try body(UnsafeRawBufferPointer(bytes))
     }
-
-    deinit { storage.deallocate() }
-
-    var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(storage) }
 }
 
 extension Event {

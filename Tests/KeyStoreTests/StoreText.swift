@@ -40,7 +40,7 @@ enum StoreText {
             }
         }
         while let step = walk.next() {
-            let parent = open[open.count - 1].key
+            let parent = open[open.count - 1].key == "/" ? "" : open[open.count - 1].key
             switch step {
             case .file(let file):
                 let key = parent + "/" + file.withName { string([UInt8]($0)) }

@@ -54,17 +54,16 @@ import Testing
                 let depth = 1 + random.below(4)
                 let path = (0..<depth).map { _ in "/\(random.below(12))" }.joined()
                 paths.append(path)
-                let bytes = Borrowed(path)
-                used[trie.makePlace(for: bytes.bytes), default: 0] += 1
+                used[withBytes(path) { trie.makePlace(for: $0) }, default: 0] += 1
             } else {
-                let path = Borrowed(paths.remove(at: random.below(paths.count)))
-                let place = trie.makePlace(for: path.bytes)
+                let path = paths.remove(at: random.below(paths.count))
+                let place = withBytes(path) { trie.makePlace(for: $0) }
                 used[place, default: 0] -= 1
                 trie.prune(place) { used[$0, default: 0] == 0 }
             }
         }
         for path in paths {
-            let place = trie.makePlace(for: Borrowed(path).bytes)
+            let place = withBytes(path) { trie.makePlace(for: $0) }
             used[place, default: 0] -= 1
             trie.prune(place) { used[$0, default: 0] == 0 }
         }

@@ -112,6 +112,9 @@ final class TestNode: Sendable {
                 member: id, cluster: cluster, peerURLs: [advertised])
             configuration.timing.redialDelay = .milliseconds(20)
             configuration.timing.redialDelayMax = .milliseconds(100)
+            // A machine that is busy for some seconds must not look like a dead peer.
+            configuration.timing.dialTimeout = .seconds(30)
+            configuration.timing.silenceMax = .seconds(60)
             change(&configuration)
             let transport = PeerTransport(
                 configuration, eventLoop: loop, delegate: recorder, logger: quietLogger)

@@ -1,0 +1,215 @@
+import Cluster
+import KVServer
+import KeyStore
+import Raft
+import RaftModel
+
+/// `EngineCluster.Member` is something else.
+typealias ClusterMember = Member
+
+/// Engines of one cluster in one thread: their clocks, disks and network are variables.
+///
+/// A disk takes what it is given when `persists` says so; messages arrive at the next `settle`,
+/// unless their member is cut off. Nothing is random but the election draws, which are seeded.
+final class EngineCluster {
+    struct Member {
+        var engine: Engine
+        var isRunning = true
+        /// What its disk has, as a restart would find it.
+        var hardState = HardState.empty
+        var entries: [Entry] = []
+        /// What a restart would be told by the mark: how far this member had applied.
+        var mark: UInt64 = 0
+        var answers: [Ticket: Outcome] = [:]
+        var notifications: [Notification] = []
+        var stop: StopReason?
+    }
+
+    let ids: [MemberID]
+    private(set) var members: [Member] = []
+    /// Nanoseconds of all monotonic clocks, and of all wall clocks.
+    var monotonic: Int64 = 1_000_000_000
+    var wall: Int64 = 1_700_000_000_000_000_000
+    /// Members whose messages get nowhere.
+    var cutOff: Set<Int> = []
+    /// Members whose disk has stopped answering.
+    var stalledDisks: Set<Int> = []
+    private var inbox: [(to: MemberID, Message)] = []
+    private var unreported: [Int: [Raft.PersistBatch]] = [:]
+    private var lastTicket: UInt32 = 0
+
+    init(size: Int) {
+        let cluster = (1...size).map {
+            ClusterMember(
+                id: MemberID(UInt64($0)), peerURLs: ["http://127.0.0.1:\(2380 + $0)"], name: "m\($0)")
+        }
+        ids = cluster.map(\.id)
+        for i in 0..<size {
+            let state = Bootstrap.hardState(cluster)
+            let entries = Bootstrap.entries(cluster)
+            let engine = Self.makeEngine(
+                i, state, entries, readableFrom: state.commit, monotonic: monotonic, wall: wall)
+            members.append(Member(engine: engine, hardState: state, entries: entries))
+        }
+    }
+
+    private static func makeEngine(
+        _ i: Int, _ state: HardState, _ entries: [Entry], readableFrom: UInt64, monotonic: Int64,
+        wall: Int64
+    ) -> Engine {
+        let configuration = EngineConfiguration(
+            member: MemberID(UInt64(i + 1)), cluster: ClusterID(0xc1),
+            attributes: MemberAttributes(
+                name: "m\(i + 1)", clientURLs: ["http://127.0.0.1:\(4000 + i)"]),
+            electionTicks: 10, heartbeatInterval: .milliseconds(100), seed: UInt64(i + 1))
+        let engine = Engine(
+            configuration: configuration,
+            restored: Raft.RestoredState(hardState: state, entries: entries),
+            readableFrom: readableFrom, monotonic: monotonic, wall: wall)
+        engine.setAllMembersAreKvd(true)
+        return engine
+    }
+
+    subscript(i: Int) -> Engine { members[i].engine }
+
+    var leader: Int? { members.indices.first { members[$0].isRunning && self[$0].isLeader } }
+
+    // MARK: Time and work
+
+    /// One heartbeat interval passes for all, and what it leads to.
+    func tick() {
+        monotonic += 100_000_000
+        wall += 100_000_000
+        for i in members.indices where members[i].isRunning {
+            self[i].advance(monotonic: monotonic, wall: wall)
+            self[i].tick()
+        }
+        settle()
+    }
+
+    /// Ticks until `condition` holds; false after `limit` ticks.
+    func tick(until condition: () -> Bool, limit: Int = 200) -> Bool {
+        for _ in 0..<limit {
+            if condition() { return true }
+            tick()
+        }
+        return condition()
+    }
+
+    /// Pumps, persists and delivers until nothing happens any more.
+    func settle() {
+        var isBusy = true
+        while isBusy {
+            isBusy = false
+            for i in members.indices where members[i].isRunning {
+                if pump(i) { isBusy = true }
+            }
+            let arriving = inbox
+            inbox = []
+            for (to, message) in arriving {
+                guard let i = ids.firstIndex(of: to), members[i].isRunning, !cutOff.contains(i)
+                else { continue }
+                self[i].receive([message])
+                isBusy = true
+            }
+        }
+    }
+
+    private func pump(_ i: Int) -> Bool {
+        var effects = Effects()
+        self[i].advance(monotonic: monotonic, wall: wall)
+        self[i].pump(into: &effects)
+        for batch in effects.persist { unreported[i, default: []].append(batch) }
+        if !cutOff.contains(i) { inbox += effects.messages.map { ($0.to, $0) } }
+        for (ticket, outcome) in effects.answers { members[i].answers[ticket] = outcome }
+        members[i].notifications += effects.notifications
+        members[i].mark = self[i].appliedIndex
+        if effects.wantsVersions { answerVersions(i) }
+        if let reason = effects.stop { members[i].stop = reason }
+        return report(i) || !effects.messages.isEmpty || effects.wantsVersions
+    }
+
+    private func answerVersions(_ i: Int) {
+        let versions = MemberVersions(server: .served, cluster: nil)
+        var others: [MemberID: MemberVersions?] = [:]
+        for id in ids where id != ids[i] { others.updateValue(versions, forKey: id) }
+        self[i].versionsLearnt(others)
+    }
+
+    private func report(_ i: Int) -> Bool {
+        guard !stalledDisks.contains(i), let batches = unreported[i], let last = batches.last else {
+            return false
+        }
+        for batch in batches {
+            if let first = batch.entries.first {
+                members[i].entries.removeAll { $0.index >= first.index }
+                members[i].entries += batch.entries
+            }
+            if let state = batch.hardState { members[i].hardState = state }
+        }
+        unreported[i] = nil
+        self[i].persisted(through: last.sequence)
+        return true
+    }
+
+    // MARK: Crashes
+
+    /// What its disk did not report is gone, and so is all that it had in memory.
+    func crash(_ i: Int) {
+        members[i].isRunning = false
+        unreported[i] = nil
+    }
+
+    /// As if the last commit indices, which are not synced by themselves, had never been written.
+    func setCommit(of i: Int, to commit: UInt64) { members[i].hardState.commit = commit }
+
+    /// Starts it from its disk; `remembersMark` is false after a power loss.
+    func restart(_ i: Int, remembersMark: Bool = true) {
+        var state = members[i].hardState
+        let last = members[i].entries.last?.index ?? 0
+        state.commit = min(state.commit, last)
+        let readableFrom = remembersMark ? min(members[i].mark, last) : last
+        members[i].engine = Self.makeEngine(
+            i, state, members[i].entries, readableFrom: readableFrom, monotonic: monotonic,
+            wall: wall)
+        members[i].isRunning = true
+    }
+
+    // MARK: Clients
+
+    /// Proposes a PUT on a member; its answer will be under the ticket.
+    func put(_ key: String, _ value: String, on i: Int, ttlSeconds: Int64? = nil) -> Ticket {
+        let ticket = nextTicket()
+        var request = Request(method: .put, path: Array("/1\(key)".utf8), value: Array(value.utf8))
+        if let ttlSeconds { request.expiration = self[i].clusterTime + ttlSeconds * 1_000_000_000 }
+        request.withView { self[i].propose($0, ticket: ticket) }
+        return ticket
+    }
+
+    func readLinearizably(on i: Int) -> Ticket {
+        let ticket = nextTicket()
+        self[i].readLinearizably(ticket: ticket)
+        return ticket
+    }
+
+    func nextTicket() -> Ticket {
+        lastTicket += 1
+        return Ticket(connection: 1, request: lastTicket)
+    }
+
+    func answer(_ ticket: Ticket, on i: Int) -> Outcome? { members[i].answers[ticket] }
+
+    func value(of key: String, on i: Int) -> String? {
+        let path = Array("/1\(key)".utf8)
+        return path.withUnsafeBytes { path in
+            guard let node = try? self[i].store.tree.node(at: path) else { return nil }
+            return node.withValue { String(decoding: $0, as: UTF8.self) }
+        }
+    }
+}
+
+extension Outcome {
+    var isApplied: Bool { if case .applied = self { true } else { false } }
+    var isReadable: Bool { if case .readable = self { true } else { false } }
+    var refusal: Refusal? { if case .refused(let refusal) = self { refusal } else { nil } }
+}
