@@ -82,6 +82,7 @@ let package = Package(
         .target(
             name: "SchemaSupport", dependencies: [outside("SwiftProtobuf", "swift-protobuf")],
             path: "Tests/SchemaSupport", swiftSettings: strict),
+        .target(name: "GoldenSupport", path: "Tests/GoldenSupport", swiftSettings: strict),
         .target(name: "ProcessSupport", path: "Tests/ProcessSupport", swiftSettings: strict),
         tests("ProtoWireTests", ["ProtoWire"]),
         tests(
@@ -98,6 +99,12 @@ let package = Package(
         tests(
             "TransportTests",
             ["Transport", "RaftModel", "ProtoWire", "Cluster", nioCore, nioPosix, nioHTTP, log]),
+        tests(
+            "ClientAPITests",
+            [
+                "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Raft", "RaftModel",
+                nioCore, nioPosix, nioHTTP,
+            ]),
         tests("BenchCoreTests", ["BenchCore", histogram]),
         tests("EndToEndTests", ["ProcessSupport", "kvd"]),
     ]

@@ -1,3 +1,4 @@
+import KeyStore
 import NIOHTTP1
 import Testing
 

@@ -1,4 +1,6 @@
+import KeyStore
 import NIOHTTP1
+import RaftModel
 import Testing
 
 @testable import ClientAPI

@@ -1,5 +1,7 @@
 import ClientAPI
 import GoldenSupport
+import KVServer
+import KeyStore
 import NIOCore
 import NIOPosix
 import Testing

@@ -15,6 +15,10 @@ struct Simulation {
         var delayMax: Int
         var partitionPerMille: Int
         var crashPerMille: Int
+        var leaderCrashPerMille: Int
+        var restartPercent: Int
+        var electionTicks: Int
+        var messageBytesMax: Int
         var diskPercent: Int
         var proposalPercent: Int
         var confChangePerMille: Int
@@ -28,6 +32,10 @@ struct Simulation {
             delayMax = random.pick([1, 3, 10, 30])
             partitionPerMille = random.pick([0, 5, 20])
             crashPerMille = random.pick([0, 2, 10, 30])
+            leaderCrashPerMille = random.pick([0, 0, 20, 60])
+            restartPercent = random.pick([3, 20, 60])
+            electionTicks = random.pick([10, 10, 4, 2])
+            messageBytesMax = random.pick([1, 100, 1000])
             diskPercent = random.pick([5, 20, 60, 100])
             proposalPercent = random.pick([5, 30, 80])
             confChangePerMille = random.pick([0, 0, 10, 40])
@@ -44,6 +52,7 @@ struct Simulation {
             (weather.partitionPerMille, weather.crashPerMille, weather.diskPercent) = (0, 0, 100)
             (weather.proposalPercent, weather.confChangePerMille) = (0, 0)
             (weather.transferPerMille, weather.featuresPerMille) = (0, 0)
+            (weather.leaderCrashPerMille, weather.restartPercent) = (0, 100)
             weather.compactionPerMille = 0
             return weather
         }
@@ -103,10 +112,10 @@ struct Simulation {
 
     func started(_ position: Int, _ disk: TestDisk) -> Member {
         var configuration = Raft.Configuration(
-            id: MemberID(UInt64(position) + 1), electionTicks: 10,
+            id: MemberID(UInt64(position) + 1), electionTicks: weather.electionTicks,
             seed: UInt64(now) &* 1000 &+ UInt64(position))
         configuration.features = features
-        configuration.messageBytesMax = 200
+        configuration.messageBytesMax = weather.messageBytesMax
         configuration.inFlightMessagesMax = 4
         configuration.committedBytesMax = 300
         let state = disk.snapshot.data.isEmpty ? 0 : Raft.number(from: disk.snapshot.data) ?? 0
@@ -133,10 +142,14 @@ struct Simulation {
     private mutating func stir() {
         for i in members.indices {
             if members[i].isDown {
-                if random.chance(percent: 5) { members[i] = started(i, members[i].disk) }
-            } else if random.chance(perMille: weather.crashPerMille) {
-                crash(i)
+                if random.chance(percent: weather.restartPercent) {
+                    members[i] = started(i, members[i].disk)
+                }
+                continue
             }
+            let isLeader = members[i].raft.isLeader
+            let extra = isLeader ? weather.leaderCrashPerMille : 0
+            if random.chance(perMille: weather.crashPerMille + extra) { crash(i) }
         }
         guard random.chance(perMille: weather.partitionPerMille) else { return }
         let isHealing = random.chance(percent: 50)
@@ -333,7 +346,9 @@ struct Simulation {
 
     /// With nothing failing any more, all members come to the same state. Returns what is amiss.
     mutating func settle() throws(Judge.Violation) {
+        let electionTicks = weather.electionTicks
         weather = .calm()
+        (weather.electionTicks, weather.messageBytesMax) = (electionTicks, 1000)
         for i in members.indices {
             if members[i].isDown { members[i] = started(i, members[i].disk) }
             members[i].group = 0
