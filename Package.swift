@@ -69,7 +69,8 @@ let package = Package(
         module(
             "Transport",
             ["RaftModel", "ProtoWire", "Cluster", "Logs", nioCore, nioPosix, nioHTTP, log]),
-        module("ClientAPI", ["KVServer", "KeyStore", "Cluster", "RaftModel", nioCore, nioHTTP, log]),
+        module(
+            "ClientAPI", ["KVServer", "KeyStore", "Cluster", "RaftModel", nioCore, nioHTTP, log]),
         .systemLibrary(name: "CEpoll", path: "Sources/BenchCore/CEpoll"),
         module("BenchCore", ["CEpoll", histogram]),
         program(
@@ -102,10 +103,11 @@ let package = Package(
         tests(
             "ClientAPITests",
             [
-                "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Raft", "RaftModel",
+                "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Raft",
+                "RaftModel",
                 nioCore, nioPosix, nioHTTP,
             ]),
         tests("BenchCoreTests", ["BenchCore", histogram]),
-        tests("EndToEndTests", ["ProcessSupport", "kvd"]),
+        tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd"]),
     ]
 )

@@ -74,7 +74,7 @@ struct PendingRequests {
     /// Takes all, in the order in which they came.
     mutating func takeAll() -> [Owner] {
         let owners = slots.compactMap(\.owner)
-                slots.removeAll()
+        slots.removeAll()
         count = 0
         return owners
     }

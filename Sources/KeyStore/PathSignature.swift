@@ -41,7 +41,9 @@ struct PathSignature {
     }
 
     @inline(__always)
-    private static func exact(of state: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: state >> 33) }
+    private static func exact(of state: UInt64) -> UInt32 {
+        UInt32(truncatingIfNeeded: state >> 33)
+    }
 
     @inline(__always)
     private static func bits(of state: UInt64) -> UInt64 {

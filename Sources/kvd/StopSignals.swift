@@ -21,11 +21,13 @@ enum StopSignals {
         let watcher = Watcher(log: log, stop: stop)
         var thread = pthread_t()
         let context = Unmanaged.passRetained(watcher).toOpaque()
-        let status = pthread_create(&thread, nil, { context in
-            // passRetained above made the context, and this is its only use.
-            Unmanaged<Watcher>.fromOpaque(context!).takeRetainedValue().run()
-            return nil
-        }, context)
+        let status = pthread_create(
+            &thread, nil,
+            { context in
+                // passRetained above made the context, and this is its only use.
+                Unmanaged<Watcher>.fromOpaque(context!).takeRetainedValue().run()
+                return nil
+            }, context)
         precondition(status == 0, "no thread for signals: errno \(status)")
         pthread_detach(thread)
     }

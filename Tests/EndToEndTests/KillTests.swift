@@ -70,7 +70,8 @@ import Testing
         _ writes: AcknowledgedWrites, round: Int, cluster: KvdCluster, on member: Int
     ) throws {
         let missing = try writes.missing(round: round, port: cluster.clientPorts[member])
-        #expect(missing.isEmpty, "round \(round): \(missing.count) lost, such as \(missing.prefix(3))")
+        #expect(
+            missing.isEmpty, "round \(round): \(missing.count) lost, such as \(missing.prefix(3))")
     }
 
     /// Ends the writers of members that were not killed, by ending what they write to.

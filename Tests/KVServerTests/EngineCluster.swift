@@ -41,7 +41,8 @@ final class EngineCluster {
     init(size: Int) {
         let cluster = (1...size).map {
             ClusterMember(
-                id: MemberID(UInt64($0)), peerURLs: ["http://127.0.0.1:\(2380 + $0)"], name: "m\($0)")
+                id: MemberID(UInt64($0)), peerURLs: ["http://127.0.0.1:\(2380 + $0)"],
+                name: "m\($0)")
         }
         ids = cluster.map(\.id)
         for i in 0..<size {

@@ -55,7 +55,9 @@ import Testing
                 try #require(start.events.map(\.index) == (first.map { [$0.index] } ?? []))
                 try #require(start.isRegistered == (first == nil))
                 if first == nil { watchers[id] = watcher }
-            } else if requests.chance(5), let id = watchers.keys.min(by: { $0.rawValue < $1.rawValue }) {
+            } else if requests.chance(5),
+                let id = watchers.keys.min(by: { $0.rawValue < $1.rawValue })
+            {
                 #expect(store.cancelWatch(id))
                 watchers[id] = nil
             }
@@ -93,7 +95,9 @@ import Testing
         func run() -> [String] {
             var requests = RandomRequests(seed: 77)
             let store = Store()
-            for _ in 0..<3_000 { _ = Seen.apply(requests.next(index: store.currentIndex), to: store) }
+            for _ in 0..<3_000 {
+                _ = Seen.apply(requests.next(index: store.currentIndex), to: store)
+            }
             let events = (store.history.oldestIndex...store.history.lastIndex).map {
                 StoreText.json(store.history[$0]!)  // within the history's bounds
             }

@@ -45,7 +45,8 @@ struct RandomRequests {
         request.isDirectory = random.chance(15)
         request.isRecursive = random.chance(30)
         request.isRefresh = random.chance(10)
-        request.value = request.isRefresh ? "" : random.pick(["", "x", "yy", "value-of-some-length"])
+        request.value =
+            request.isRefresh ? "" : random.pick(["", "x", "yy", "value-of-some-length"])
         if random.chance(20) { request.previousExists = random.chance(60) }
         if random.chance(12) { request.previousValue = random.pick(["x", "yy", "other"]) }
         if random.chance(8) { request.previousIndex = UInt64(max(0, Int(index) - random.below(4))) }

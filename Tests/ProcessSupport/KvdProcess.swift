@@ -52,7 +52,9 @@ package final class KvdProcess {
 
     /// Waits until it answers a write, which takes a leader.
     package func waitReady(within timeout: Duration = .seconds(30)) throws {
-        try waitUntil("\(arguments.joined(separator: " ")) ready; its log:\n\(log)", within: timeout) {
+        try waitUntil(
+            "\(arguments.joined(separator: " ")) ready; its log:\n\(log)", within: timeout
+        ) {
             guard isRunning else {
                 throw LoopbackHTTP.Failed(description: "kvd has ended; its log:\n\(log)")
             }
@@ -91,7 +93,9 @@ package final class KvdCluster {
     }
 
     package func start(_ n: Int) throws {
-        let names = peerPorts.indices.map { "\(namePrefix)\($0 + 1)=http://127.0.0.1:\(peerPorts[$0])" }
+        let names = peerPorts.indices.map {
+            "\(namePrefix)\($0 + 1)=http://127.0.0.1:\(peerPorts[$0])"
+        }
         let client = "http://127.0.0.1:\(clientPorts[n])"
         let peer = "http://127.0.0.1:\(peerPorts[n])"
         members[n] = try KvdProcess(

@@ -122,7 +122,8 @@ package final class LoopbackHTTP {
         var headers: [String: String] = [:]
         while case let line = try readLine(), !line.isEmpty {
             let parts = line.split(separator: ":", maxSplits: 1)
-            headers[parts[0].lowercased()] = parts.count > 1
+            headers[parts[0].lowercased()] =
+                parts.count > 1
                 ? parts[1].trimmingCharacters(in: .whitespaces) : ""
         }
         return Response(status: code, headers: headers, body: [])

@@ -16,6 +16,13 @@ struct Simulation {
         var partitionPerMille: Int
         var crashPerMille: Int
         var leaderCrashPerMille: Int
+        /// A new leader is cut off within `cutDelayMax` steps.
+        var cutLeaderPercent: Int
+        var cutDelayMax: Int
+        /// A leader that has not committed an entry of its term is cut off as it gets an answer.
+        var cutOnAnswerPercent: Int
+        /// A voter goes down right after its vote is durable, and comes back at once.
+        var crashVoterPercent: Int
         var restartPercent: Int
         var electionTicks: Int
         var messageBytesMax: Int
@@ -33,6 +40,10 @@ struct Simulation {
             partitionPerMille = random.pick([0, 5, 20])
             crashPerMille = random.pick([0, 2, 10, 30])
             leaderCrashPerMille = random.pick([0, 0, 20, 60])
+            cutLeaderPercent = random.pick([0, 0, 50, 90])
+            cutDelayMax = random.pick([1, 10, 40])
+            cutOnAnswerPercent = random.pick([0, 0, 20, 50])
+            crashVoterPercent = random.pick([0, 0, 0, 50])
             restartPercent = random.pick([3, 20, 60])
             electionTicks = random.pick([10, 10, 4, 2])
             messageBytesMax = random.pick([1, 100, 1000])
@@ -53,6 +64,8 @@ struct Simulation {
             (weather.proposalPercent, weather.confChangePerMille) = (0, 0)
             (weather.transferPerMille, weather.featuresPerMille) = (0, 0)
             (weather.leaderCrashPerMille, weather.restartPercent) = (0, 100)
+            (weather.cutLeaderPercent, weather.crashVoterPercent) = (0, 0)
+            weather.cutOnAnswerPercent = 0
             weather.compactionPerMille = 0
             return weather
         }
@@ -67,6 +80,9 @@ struct Simulation {
         var knownCommit: UInt64 = 0
         var isDown = false
         var group = 0
+        /// The last term that it was seen to lead, and when it is to be cut off for it.
+        var ledTerm: UInt64 = 0
+        var cutAt: Int?
     }
 
     struct Flight {
@@ -99,7 +115,7 @@ struct Simulation {
     init(seed: UInt64) {
         random = SplitMix64(seed: seed)
         weather = Weather(&random)
-        if random.chance(percent: 30) { features = .etcd23 }
+        if random.chance(percent: 50) { features = .etcd23 }
         let voters = random.pick([1, 3, 3, 3, 4, 5, 5])
         let spares = weather.confChangePerMille > 0 ? 2 : 0
         let first = TestDisk.bootstrapped(voters)
@@ -151,9 +167,21 @@ struct Simulation {
             let extra = isLeader ? weather.leaderCrashPerMille : 0
             if random.chance(perMille: weather.crashPerMille + extra) { crash(i) }
         }
+        for i in members.indices where members[i].cutAt == now {
+            members[i].cutAt = nil
+            cutOff(i)
+        }
+        let isCutting = weather.cutLeaderPercent + weather.cutOnAnswerPercent > 0
+        if isCutting, random.chance(percent: 1) {
+            for i in members.indices { members[i].group = 0 }
+        }
         guard random.chance(perMille: weather.partitionPerMille) else { return }
         let isHealing = random.chance(percent: 50)
         for i in members.indices { members[i].group = isHealing ? 0 : random.below(2) }
+    }
+
+    private mutating func cutOff(_ i: Int) {
+        for j in members.indices { members[j].group = i == j ? 1 : 0 }
     }
 
     /// What was handed to the disk arrives up to some record; the rest is gone.
@@ -181,10 +209,17 @@ struct Simulation {
             try judge.isInState(
                 members[i].state, after: members[i].appliedIndex, member: members[i].raft.id)
         }
+        let votes = members[i].batches.prefix(count).contains {
+            $0.hardState.map { $0.vote != .none && $0.vote != members[i].raft.id } ?? false
+                && $0.entries.isEmpty && $0.needsSync
+        }
         let last = members[i].batches[count - 1].sequence
         members[i].batches.removeFirst(count)
         members[i].raft.persisted(through: last)
         try pump(i)
+        if votes, random.chance(percent: weather.crashVoterPercent) {
+            members[i] = started(i, members[i].disk)
+        }
     }
 
     private mutating func deliverDue() throws(Judge.Violation) {
@@ -195,6 +230,13 @@ struct Simulation {
             guard !members[to].isDown, members[from].group == members[to].group else { continue }
             members[to].raft.step(flight.message)
             try pump(to)
+            let raft = members[to].raft
+            if flight.message.kind == .appendResponse, raft.isLeader,
+                raft.commitIndex < raft.termStartIndex,
+                random.chance(percent: weather.cutOnAnswerPercent)
+            {
+                cutOff(to)
+            }
         }
         for delivery in deliveries where delivery.due <= now && !members[delivery.leader].isDown {
             members[delivery.leader].raft.snapshotReported(
@@ -291,7 +333,15 @@ struct Simulation {
     }
 
     private mutating func look(at i: Int) throws(Judge.Violation) {
-        if members[i].raft.isLeader { try judge.leads(members[i].raft) }
+        if members[i].raft.isLeader {
+            try judge.leads(members[i].raft)
+            if members[i].ledTerm < members[i].raft.term {
+                members[i].ledTerm = members[i].raft.term
+                if random.chance(percent: weather.cutLeaderPercent) {
+                    members[i].cutAt = now + 1 + random.below(weather.cutDelayMax)
+                }
+            }
+        }
         let known = members[i].knownCommit
         guard members[i].raft.commitIndex > known else { return }
         try judge.commits(members[i].raft, known: known, disks: members.map(\.disk))
@@ -348,6 +398,7 @@ struct Simulation {
     mutating func settle() throws(Judge.Violation) {
         let electionTicks = weather.electionTicks
         weather = .calm()
+        for i in members.indices { members[i].cutAt = nil }
         (weather.electionTicks, weather.messageBytesMax) = (electionTicks, 1000)
         for i in members.indices {
             if members[i].isDown { members[i] = started(i, members[i].disk) }

@@ -43,7 +43,10 @@ import Testing
         let fixture = try LogFixture()
         let calls = Calls()
         let writer = writer(try fixture.create(), calls)
-        for i in 1...200 as ClosedRange<UInt64> { writer.submit(batch(i)) }
+        // In two halves, since one group is one batch, and a batch is never cut.
+        for i in 1...100 as ClosedRange<UInt64> { writer.submit(batch(i)) }
+        #expect(calls.wait(until: { calls.durable.last == 100 }))
+        for i in 101...200 as ClosedRange<UInt64> { writer.submit(batch(i)) }
         writer.stop()
         #expect(calls.durable.last == 200)
         #expect(calls.durable == calls.durable.sorted())

@@ -1,0 +1,48 @@
+import Foundation
+import GoldenSupport
+import ProcessSupport
+import Testing
+
+/// Every recorded exchange with a real etcd 2.3.8, against `kvd`.
+///
+/// Scenarios that need what kvd does not have yet are named in `Fixtures/golden/open.txt`, each with
+/// why. One that is named there and passes fails this test, so that the list stays true.
+@Suite struct RecordedExchangesTests {
+    private static let folder = ProcessSupport.packageFolder.appendingPathComponent(
+        "Fixtures/golden")
+
+    @Test func allScenariosButTheOpenOnes() throws {
+        let scenarios = try GoldenScenario.load(
+            Self.folder.appendingPathComponent("client-v2.jsonl"))
+        #expect(scenarios.reduce(0) { $0 + $1.steps.count } == 948)
+        let open = try Self.openScenarios()
+        #expect(Set(open).isSubset(of: scenarios.map(\.name)))
+        for scenario in scenarios {
+            let differences = try GoldenReplay.run([scenario], start: Self.start)
+            if open.contains(scenario.name) {
+                #expect(!differences.isEmpty, "\(scenario) passes: take it off open.txt")
+            } else {
+                #expect(differences.isEmpty, "\(differences)")
+            }
+        }
+    }
+
+    /// The recorded server keeps 1000 events for late watchers; kvd keeps more unless told.
+    private static func start(_ arguments: [String]) throws -> GoldenServer {
+        let cluster = try KvdCluster(
+            size: 1, namePrefix: "n",
+            extra: [
+                "--heartbeat-interval", "20", "--election-timeout", "200", "--history-events",
+                "1000",
+            ] + arguments)
+        try cluster.start(0)
+        let peer = "http://127.0.0.1:\(cluster.peerPorts[0])"
+        return GoldenServer(port: cluster.clientPorts[0], peerURL: peer) { cluster.killNine(0) }
+    }
+
+    private static func openScenarios() throws -> [String] {
+        try String(contentsOf: folder.appendingPathComponent("open.txt"), encoding: .utf8)
+            .split(separator: "\n").filter { !$0.hasPrefix("#") }
+            .compactMap { $0.split(separator: " ").first.map(String.init) }
+    }
+}
