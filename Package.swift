@@ -83,7 +83,9 @@ let package = Package(
         .target(
             name: "SchemaSupport", dependencies: [outside("SwiftProtobuf", "swift-protobuf")],
             path: "Tests/SchemaSupport", swiftSettings: strict),
-        .target(name: "GoldenSupport", path: "Tests/GoldenSupport", swiftSettings: strict),
+        .target(
+            name: "GoldenSupport", dependencies: ["Cluster"], path: "Tests/GoldenSupport",
+            swiftSettings: strict),
         .target(name: "ProcessSupport", path: "Tests/ProcessSupport", swiftSettings: strict),
         tests("ProtoWireTests", ["ProtoWire"]),
         tests(

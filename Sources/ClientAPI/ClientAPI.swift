@@ -2,7 +2,7 @@
 ///
 /// All of it runs on the event loop of the engine, without locks. A request's way:
 ///
-///     bytes ─▶ HTTPRequestDecoder ─▶ RequestIntake    parts become a bounded ClientRequest
+///     bytes ─▶ RequestDecoder ─▶ RequestIntake        parts become a bounded ClientRequest
 ///                                      │
 ///                                      ▼
 ///                                    RequestOrder     when it may start, when its answer may go

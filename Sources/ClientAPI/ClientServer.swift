@@ -179,15 +179,14 @@ extension ClientServer {
         limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
         limits.maxHeaderListSize = configuration.headerBytesMax
         limits.maxHeaderFieldCount = configuration.headerFieldsMax
-        let decoder = HTTPRequestDecoder(
-            leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
-        let recorder = LastReadRecorder()
+        let leftover = DecoderLeftover()
+        let decoder = RequestDecoder(limits: limits, leftover: leftover)
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
         let low = max(1, configuration.unsentBytesMax / 2)
         try channel.syncOptions?.setOption(
             .writeBufferWaterMark, value: .init(low: low, high: configuration.unsentBytesMax))
         try channel.pipeline.syncOperations.addHandlers([
-            recorder, ByteToMessageHandler(decoder), ConnectionHandler(self, recorder),
+            ByteToMessageHandler(decoder), ConnectionHandler(self, leftover),
         ])
     }
 }

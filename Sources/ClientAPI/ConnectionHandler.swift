@@ -13,7 +13,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     typealias OutboundOut = ByteBuffer
 
     private let server: ClientServer
-    private let recorder: LastReadRecorder
+    private let leftover: DecoderLeftover
     private var context: ChannelHandlerContext?
     private var place: UInt32 = 0
     private var intake = RequestIntake.idle
@@ -25,6 +25,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var outgoing = ByteBuffer()
     private var willFlush = false
     private var isAdvancing = false
+    /// Not too many bytes wait in the channel.
+    private var isWritable = true
     /// The channel asked for more input and was not given it.
     private var isReadHeld = false
     /// Parts that came with the read being decoded.
@@ -40,9 +42,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let isHTTP10: Bool
     }
 
-    init(_ server: ClientServer, _ recorder: LastReadRecorder) {
+    init(_ server: ClientServer, _ leftover: DecoderLeftover) {
         self.server = server
-        self.recorder = recorder
+        self.leftover = leftover
         order = RequestOrder(firstNumber: 0, inFlightMax: server.configuration.inFlightMax)
     }
 
@@ -94,7 +96,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func fault(for error: HTTPParserError) -> RequestFault {
         if error == .headerOverflow { return .headersTooLarge }
-        if error == .invalidMethod, intake.isIdle, partsInRead == 0, let fault = recorder.fault() {
+        if error == .invalidMethod, intake.isIdle, partsInRead == 0, let fault = leftover.fault() {
             return fault
         }
         return .malformed
@@ -115,6 +117,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        isWritable = context.channel.isWritable
         advance()
         server.flush()
         context.fireChannelWritabilityChanged()
@@ -122,7 +125,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Reading pauses while too much is in flight.
     func read(context: ChannelHandlerContext) {
-        if order.wantsInput && context.channel.isWritable {
+        if order.wantsInput && isWritable {
             context.read()
         } else {
             isReadHeld = true
@@ -135,7 +138,15 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch action {
         case .wait: return
         case .expectContinue: order.expectContinue()
-        case .submit(let request): order.submit(.request(request))
+        case .submit(let request):
+            // Mostly nothing is in its way, and it need not stand in line.
+            if isWritable, !isAdvancing, let number = order.startAtOnce(request) {
+                isAdvancing = true
+                start(request, number)
+                isAdvancing = false
+            } else {
+                order.submit(.request(request))
+            }
         case .refuse(let fault): order.submit(.fault(fault))
         }
         advance()
@@ -147,7 +158,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard !isAdvancing else { return }
         isAdvancing = true
         defer { isAdvancing = false }
-        while let context, context.channel.isWritable {
+        while isWritable, let context {
             switch order.next() {
             case .wait:
                 if isReadHeld, order.wantsInput {
@@ -232,7 +243,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// An event for this connection's watch.
     func take(_ event: SharedEvent, number: UInt32) {
         guard let watch, watch.number == number, let context else { return }
-        if watch.isStream && !context.channel.isWritable {
+        if watch.isStream && !isWritable {
             // It has not taken what it got so far: it would never catch up, only use up memory.
             context.close(promise: nil)
             return
@@ -289,9 +300,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
         willFlush = false
         guard let context else { return }
         if outgoing.readableBytes > 0 {
-            context.write(wrapOutboundOut(outgoing), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
+        } else {
+            context.flush()
         }
-        context.flush()
         // If the socket took it all, the memory is ours alone again, and is used again.
         if outgoing.storageCapacity <= Self.keptBytesMax {
             outgoing.clear()

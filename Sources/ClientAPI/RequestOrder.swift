@@ -132,21 +132,41 @@ struct RequestOrder {
     }
 
     private func canStart(_ arrival: Arrival) -> Bool {
+        guard case .request(let request) = arrival else { return started.isEmpty }
+        return canStart(isWrite: request.isWrite)
+    }
+
+    private func canStart(isWrite: Bool) -> Bool {
         guard let last = started.last else { return true }
-        guard last.isWrite, started.count < inFlightMax else { return false }
-        guard case .request(let request) = arrival else { return false }
-        return request.isWrite
+        return isWrite && last.isWrite && started.count < inFlightMax
+    }
+
+    /// Starts a request that nothing is in the way of, as `submit` and `next` would; nil if
+    /// something is: `submit` it then.
+    mutating func startAtOnce(_ request: ClientRequest) -> UInt32? {
+        guard case .open = phase, waiting.isEmpty else { return nil }
+        let isWrite = request.isWrite
+        guard canStart(isWrite: isWrite) else { return nil }
+        isContinueOwed = false
+        return append(request, isWrite: isWrite)
+    }
+
+    private mutating func append(_ request: ClientRequest, isWrite: Bool) -> UInt32 {
+        let number = nextNumber
+        let framing = request.framing
+        started.append(Slot(framing: framing, isWrite: isWrite))
+        if !framing.keepsAlive { end() }
+        return number
     }
 
     private mutating func start() -> Action {
         let arrival = waiting.removeFirst()
-        let number = nextNumber
+        let number: UInt32
         switch arrival {
         case .request(let request):
-            let framing = request.framing
-            started.append(Slot(framing: framing, isWrite: request.isWrite))
-            if !framing.keepsAlive { end() }
+            number = append(request, isWrite: request.isWrite)
         case .fault(let fault):
+            number = nextNumber
             var framing = AnswerFraming(keepsAlive: false)
             if case .unknownMethod(_, let isHTTP10) = fault { framing.isHTTP10 = isHTTP10 }
             started.append(Slot(framing: framing, isWrite: false))

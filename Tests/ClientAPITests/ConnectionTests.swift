@@ -158,6 +158,26 @@ import Testing
         #expect(all(&order) == ["PUT 10", "wait"])
     }
 
+    @Test func startsAtOnceWhatNothingIsInTheWayOf() throws {
+        var order = RequestOrder(firstNumber: 0, inFlightMax: 3)
+        guard case .request(let put) = request(.PUT), case .request(let get) = request(.GET),
+            case .request(let last) = request(.PUT, keepsAlive: false)
+        else { return }
+        #expect(order.startAtOnce(put) == 0)
+        #expect(order.startAtOnce(put) == 1)
+        #expect(order.startAtOnce(get) == nil)
+        order.submit(.request(get))
+        #expect(order.startAtOnce(put) == nil)
+        order.sent()
+        order.sent()
+        #expect(all(&order) == ["GET 2", "wait"])
+        order.sent()
+        #expect(order.startAtOnce(last) == 3)
+        #expect(order.startAtOnce(put) == nil)
+        order.sent()
+        #expect(all(&order) == ["close"])
+    }
+
     @Test func answersLeaveInOrder() {
         var order = RequestOrder(firstNumber: .max, inFlightMax: 10)
         submit([.PUT, .PUT, .DELETE], to: &order)
