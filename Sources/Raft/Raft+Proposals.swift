@@ -8,7 +8,7 @@ extension Raft {
     ///
     /// A conf change while another one is under way leaves an empty entry in the log; on a leader
     /// it comes back in `Ready.refusedConfChanges`.
-    public mutating func propose(_ entries: consuming [Entry]) throws(ProposalError) {
+    public mutating func propose(_ entries: [Entry]) throws(ProposalError) {
         guard !entries.isEmpty else { return }
         if role == .leader { return try lead(entries, isLocal: true) }
         guard leader != .none else { throw .noLeader(term: term) }
@@ -23,7 +23,7 @@ extension Raft {
         try propose([Entry(kind: .confChange, data: change.encoded())])
     }
 
-    private mutating func lead(_ entries: consuming [Entry], isLocal: Bool) throws(ProposalError) {
+    private mutating func lead(_ entries: [Entry], isLocal: Bool) throws(ProposalError) {
         guard transferTarget == .none else { throw .transferring(to: transferTarget) }
         var bytes = 0
         for entry in entries { bytes += entry.costBytes }
@@ -39,7 +39,7 @@ extension Raft {
     }
 
     private mutating func replacingRefusedConfChanges(
-        _ entries: consuming [Entry], isLocal: Bool
+        _ entries: [Entry], isLocal: Bool
     ) -> [Entry] {
         guard entries.contains(where: { $0.kind == .confChange }) else { return entries }
         var entries = entries
@@ -56,7 +56,7 @@ extension Raft {
     }
 
     /// Gives entries their term and index and puts them into a leader's log.
-    mutating func append(_ entries: consuming [Entry]) {
+    mutating func append(_ entries: [Entry]) {
         precondition(role == .leader, "only a leader appends")
         var entries = entries
         var index = log.lastIndex
