@@ -4,8 +4,8 @@ internal import KeyStore
 /// `nodes`, `modifiedIndex`, `createdIndex`; what is empty or zero is left out, but the value of a
 /// file is there even when empty. Source: `reference/client-api.md` §4.
 extension ByteWriter {
-    /// `{"action":…,"node":…,"prevNode":…}` and a newline: the answer of a write, and what a watcher
-    /// is told of it.
+    /// `{"action":…,"node":…,"prevNode":…}` and a newline: the answer of a write, and what a
+    /// watcher is told of it.
     mutating func append(event: Event) {
         append("{\"action\":\"")
         append(event.action.name)

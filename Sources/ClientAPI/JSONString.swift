@@ -1,7 +1,7 @@
 /// Writes strings as JSON the way Go's encoder does, byte for byte.
 ///
-/// `<` `>` `&` and U+2028, U+2029 become `\u…`; `"` and `\` are backslashed; newline, return and tab
-/// have their short forms, other bytes below 0x20 become `\u00xx`; each byte that is not part of
+/// `<` `>` `&` and U+2028, U+2029 become `\u…`; `"` and `\` are backslashed; newline, return and
+/// tab have their short forms, other bytes below 0x20 become `\u00xx`; each byte that is not part of
 /// valid UTF-8 becomes `\ufffd`; all else is copied. Source: `reference/client-api.md` §1.
 extension ByteWriter {
     /// `text` in quotes.
