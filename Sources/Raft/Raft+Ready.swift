@@ -73,6 +73,7 @@ extension Raft {
     public mutating func persisted(through sequence: UInt64) {
         let installed = durability.persisted(through: sequence)
         appliedIndex = max(appliedIndex, installed)
+        rejoinIfComplete()
         while let message = durability.takeReleased() { deliver(message) }
         guard role == .leader, let own = members.position(of: id) else { return }
         if members.all[own].acknowledged(durability.lastIndex) { advanceCommit() }
@@ -82,6 +83,7 @@ extension Raft {
     public mutating func applied(through index: UInt64) {
         precondition(index <= handedOutIndex, "entry \(index) was never handed out")
         appliedIndex = max(appliedIndex, index)
+        rejoinIfComplete()
     }
 
     // MARK: Promises

@@ -54,6 +54,12 @@ extension Raft {
             snapshot.metadata.index < .max, snapshot.metadata.term <= term
         else { return malformed(message) }
         let metadata = snapshot.metadata
+        if isStateVoid, metadata.index >= appliedIndex,
+            log.term(at: metadata.index) == metadata.term
+        {
+            replaceState(snapshot, from: message.from)
+            return acknowledge(commitIndex, to: message.from)
+        }
         if metadata.index <= commitIndex {
             facts.append(
                 .snapshotIgnored(index: metadata.index, commit: commitIndex, from: message.from))
@@ -71,6 +77,7 @@ extension Raft {
     private mutating func install(_ snapshot: Snapshot, from sender: MemberID) {
         let metadata = snapshot.metadata
         precondition(metadata.index > commitIndex, "committed entries are never thrown away")
+        isStateVoid = false
         log.restart(after: metadata)
         durability.restarted()
         commitIndex = metadata.index
