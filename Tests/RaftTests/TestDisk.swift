@@ -37,6 +37,16 @@ struct TestDisk {
         return entries[Int(index - snapshot.metadata.index) - 1].term
     }
 
+    func holds(_ index: UInt64, _ term: UInt64) -> Bool {
+        index <= snapshot.metadata.index || self.term(at: index) == term
+    }
+
+    /// Rot takes the log's last `count` entries; the vote is kept elsewhere.
+    mutating func loseEntries(_ count: Int) {
+        entries.removeLast(count)
+        isRejoining = true
+    }
+
     /// How many records a batch is written as: its snapshot, each entry, its hard state.
     static func recordCount(of batch: Raft.PersistBatch) -> Int {
         (batch.snapshot == nil ? 0 : 1) + batch.entries.count + (batch.hardState == nil ? 0 : 1)
