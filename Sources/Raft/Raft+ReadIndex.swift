@@ -33,7 +33,7 @@ extension Raft {
     mutating func receiveReadIndex(_ message: Message) {
         guard let context = Self.number(from: message.context) else { return malformed(message) }
         guard role == .leader, features.readIndex else { return }
-        if message.rejectHint == Self.wantsState { return sendState(to: message.from) }
+        if message.rejectHint == Self.wantsState { return sendState(message) }
         if message.reject { forgetAcknowledgements(message) }
         reads.add(ReadRounds.Request(context: context, from: message.from))
     }

@@ -72,8 +72,8 @@ extension Raft {
         if isStateVoid {
             outbox.append(
                 Message(
-                    .readIndex, to: leader, from: id, term: term, rejectHint: Self.wantsState,
-                    context: Self.bytes(of: 0)))
+                    .readIndex, to: leader, from: id, term: term, index: appliedIndex,
+                    rejectHint: Self.wantsState, context: Self.bytes(of: 0)))
         }
     }
 
@@ -95,7 +95,7 @@ extension Raft {
     mutating func replaceState(_ snapshot: Snapshot, from sender: MemberID) {
         let metadata = snapshot.metadata
         precondition(isStateVoid && metadata.index >= appliedIndex && metadata.index >= log.offset)
-        isStateVoid = false
+        (isStateVoid, isReplacingState) = (false, true)
         commitIndex = max(commitIndex, metadata.index)
         // What follows it is handed out once more.
         handedOutIndex = metadata.index
@@ -121,11 +121,11 @@ extension Raft {
     }
 
     /// A member says that its state is void.
-    mutating func sendState(to member: MemberID) {
-        guard let i = members.position(of: member), members.all[i].state != .snapshot else {
+    mutating func sendState(_ request: Message) {
+        guard let i = members.position(of: request.from), members.all[i].state != .snapshot else {
             return
         }
         members.all[i].isRecentlyActive = true
-        wantSnapshot(forMemberAt: i)
+        wantSnapshot(forMemberAt: i, indexMin: request.index)
     }
 }

@@ -66,7 +66,9 @@ public struct Raft: Sendable {
     /// The last entry that the owner has applied.
     public internal(set) var appliedIndex: UInt64
     /// The state machine waits for a snapshot.
-    public internal(set) var isStateVoid = false
+    public internal(set) var isStateVoid: Bool
+    /// A snapshot for a void state is on its way to the disk: nothing is applied to the old one.
+    var isReplacingState = false
 
     var jitter: ElectionJitter
     var electionTimeoutTicks = 0
@@ -89,7 +91,7 @@ public struct Raft: Sendable {
 
     var outbox: [Message] = []
     var readStates: [ReadState] = []
-    var snapshotsWanted: [MemberID] = []
+    var snapshotsWanted: [SnapshotWanted] = []
     var refusedConfChanges: [Entry] = []
     var facts: [Fact] = []
     var emittedSoftState = SoftState(leader: .none, role: .follower)
@@ -116,6 +118,7 @@ public struct Raft: Sendable {
         members = Members(snapshot.confState.members, next: log.lastIndex + 1)
         handedOutIndex = snapshot.index
         appliedIndex = snapshot.index
+        isStateVoid = restored.isStateVoid
         rejoin = restored.isRejoining ? Self.makeRejoin(seed: configuration.seed) : nil
         jitter = ElectionJitter(seed: configuration.seed)
         electionTimeoutTicks = jitter.draw(electionTicks: configuration.electionTicks)

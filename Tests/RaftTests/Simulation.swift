@@ -349,7 +349,7 @@ struct Simulation {
             ready.messages.forEach { send($0) }
             try apply(ready.committed, on: i)
             for read in ready.readStates { try check(read, on: i) }
-            for follower in ready.snapshotsWanted { sendSnapshot(from: i, to: follower) }
+            for wanted in ready.snapshotsWanted { sendSnapshot(from: i, to: wanted.member) }
         }
         try look(at: i)
         if members[i].lost != nil, !members[i].raft.isRejoining {
