@@ -10,6 +10,7 @@ public import StorageIO
 ///                                                  anything else                  damage
 ///     in the last one, only zeros from there on                                   clean
 ///     in the last one, in the part under markers   a later marker says durable    damage
+///                                                  what a recycled file held      clean
 ///                                                  none does                      torn: cut
 ///     in the last one, in etcd's plain frames      intact records follow          damage
 ///                                                  the file ends in the record    torn: cut
@@ -123,7 +124,7 @@ public struct LogReader<IO: FileStorage> {
         report.recordCount += scanner.recordCount
         report.bytes += scanner.offset
         report.endsWithMarker = scanner.endsWithMarker && junkEnd == scanner.offset
-        report.writer = scanner.hasMarkers ? .kvd : scanner.hasPadding ? .etcd3 : .etcd2
+        report.writer = scanner.writer
         return Tail(
             position: LogPosition(
                 segment: name, endBytes: scanner.offset, rolling: scanner.rolling),
@@ -153,66 +154,5 @@ public struct LogReader<IO: FileStorage> {
             metadata: metadata, hardState: hardState, entries: replay.entries,
             snapshots: replay.snapshots, lastIndex: lastIndex,
             lastTerm: replay.entries.last?.term ?? snapshot.term, report: report)
-    }
-}
-
-/// What a scanner's stop means.
-private enum Verdict {
-    case clean
-    case torn(BadRecord, dataEnd: Int)
-    case wrong(
-        WALError.Code, offset: Int, recordNumber: Int, goodIndices: ClosedRange<UInt64>?)
-
-    init(
-        on stop: SegmentScanner.Stop, of scanner: SegmentScanner, _ replay: LogReplay,
-        isLast: Bool
-    ) throws(StorageError) {
-        let good = replay.indices
-        let number = scanner.recordCount + 1
-        let reason: BadRecord
-        switch stop {
-        case .end where scanner.offset == 0:
-            self = .wrong(.emptySegment, offset: 0, recordNumber: 0, goodIndices: good)
-            return
-        case .end:
-            self = .clean
-            return
-        case .refused(let code):
-            self = .wrong(
-                code, offset: scanner.offset, recordNumber: number, goodIndices: good)
-            return
-        case .bad(let bad): reason = bad
-        }
-        let tail = try scanner.window.examineTail(at: scanner.offset, sequence: scanner.sequence)
-        if tail.dataEnd == 0 {
-            self = .wrong(.emptySegment, offset: 0, recordNumber: 0, goodIndices: good)
-        } else if tail.dataEnd == scanner.offset {
-            self = .clean
-        } else if isLast, try Self.isTorn(reason, tail, scanner) {
-            self = .torn(reason, dataEnd: tail.dataEnd)
-        } else {
-            var walk = replay
-            guard case .batch = reason, let bad = try scanner.firstBadRecordOfBatch(&walk) else {
-                self = .wrong(
-                    .corrupt(reason), offset: scanner.offset, recordNumber: number,
-                    goodIndices: good)
-                return
-            }
-            self = .wrong(
-                .corrupt(bad.reason), offset: bad.offset, recordNumber: bad.recordNumber,
-                goodIndices: walk.indices)
-        }
-    }
-
-    private static func isTorn(
-        _ reason: BadRecord, _ tail: SegmentTail, _ scanner: SegmentScanner
-    ) throws(StorageError) -> Bool {
-        // A segment gets its name only when its head is durable.
-        guard scanner.offset > 0 else { return false }
-        if scanner.hasMarkers || tail.hasMarker { return tail.durable <= scanner.offset }
-        guard try !scanner.intactRecordsFollow() else { return false }
-        if case .cutShort = reason { return true }
-        guard scanner.hasPadding else { return false }
-        return reason == .zeros ? true : try scanner.hasZeroSector()
     }
 }

@@ -67,7 +67,10 @@ final class SegmentWindow {
             let used = kvd_count_without_trailing_zeros(piece.baseAddress, piece.count)
             if used > 0 { tail.dataEnd = max(tail.dataEnd, from + used) }
             markers(in: piece, at: from, sequence: sequence) { marker in
-                if Int(clamping: marker.offset) > offset {
+                if Int(clamping: marker.offset) == offset {
+                    tail.isBegun = true
+                } else if Int(clamping: marker.offset) > offset {
+                    if !tail.hasMarker { tail.nextMarker = Int(clamping: marker.offset) }
                     tail.hasMarker = true
                     tail.durable = max(tail.durable, Int(clamping: marker.durable))
                 }
@@ -104,8 +107,12 @@ final class SegmentWindow {
 struct SegmentTail: Equatable {
     /// Behind the last byte that is not zero; the stop itself if there is none.
     var dataEnd: Int
-    /// Whether there is an intact marker of this place and segment.
+    /// Whether an intact marker of this place and segment lies at the stop itself.
+    var isBegun = false
+    /// Whether there is an intact marker of its place and of this segment behind it.
     var hasMarker = false
+    /// The first of those; void if there is none.
+    var nextMarker = 0
     /// The largest `durable` of those.
     var durable = 0
 }
