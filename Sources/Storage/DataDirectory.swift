@@ -6,6 +6,7 @@ public import StorageIO
 ///       member/               0700
 ///         LOCK                flock'ed; holds the process id of who has it
 ///         mark                `CommitMark`
+///         vote                `VoteRecord`
 ///         wal/                0700  <sequence>-<firstIndex>.wal, *.tmp
 ///         snap/               0700
 ///       proxy/                a proxy's, never with a member's
@@ -21,6 +22,7 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
     public var memberPath: String { "\(path)/member" }
     public var snapPath: String { "\(path)/member/snap" }
     public var markPath: String { "\(path)/member/mark" }
+    public var votePath: String { "\(path)/member/vote" }
 
     /// Makes what is missing of the dir, makes it durable, checks that it can be written, and
     /// locks it.
@@ -82,7 +84,7 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
         try storage.syncDirectory(parent)
     }
 
-    private static func parentPath(of path: String) -> String {
+    static func parentPath(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: 0x2f) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }

@@ -24,12 +24,15 @@ public struct LogReader<IO: FileStorage> {
         var sizeBytes: Int
         /// Behind the last byte of what was cut off; `position.endBytes` if nothing was.
         var junkEndBytes: Int
+        /// The segments before it, those that were not read too.
+        var closed: [WALSegmentName] = []
     }
 
     private let storage: IO
     private let directory: String
     private var replay: LogReplay
     private var report = RecoveryReport()
+    private var closed: [WALSegmentName] = []
 
     /// Reads the log in `directory`, and writes nothing.
     ///
@@ -54,7 +57,8 @@ public struct LogReader<IO: FileStorage> {
             tail = try reader.readSegment(
                 segment, rolling: tail?.position.rolling, isLast: i == segments.count - 1)
         }
-        guard let tail else { throw WALError(.noLog, file: directory) }
+        guard var tail else { throw WALError(.noLog, file: directory) }
+        tail.closed = reader.closed
         return (try reader.finish(expecting: expected), tail)
     }
 
@@ -83,6 +87,7 @@ public struct LogReader<IO: FileStorage> {
         }
         report.ignoredNames = others
         guard !all.isEmpty else { throw WALError(.noLog, file: directory) }
+        closed = all.dropLast()
         // The last one that begins at or before the snapshot has all that comes after it.
         let index = replay.snapshot.index
         guard let first = all.lastIndex(where: { $0.firstIndex <= index }) else {
