@@ -29,7 +29,8 @@ public struct SegmentRelease<IO: FileStorage>: Sendable {
             for segment in segments {
                 let path = "\(directory)/\(segment)"
                 let isRecycled = recycledCount < recycledMax ? try isWorthIt(path) : false
-                let target = "\(directory)/\(WALSegmentName.hexDigits(segment.sequence))"
+                let target =
+                    "\(directory)/\(WALSegmentName.hexDigits(segment.sequence))"
                     + Self.recycledSuffix
                 if isRecycled {
                     try storage.rename(path, to: target)

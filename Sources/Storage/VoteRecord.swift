@@ -71,7 +71,9 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
     public mutating func store(term: UInt64, vote: MemberID) throws(StorageError) {
         number += 1
         let words = [Self.magic, number, term, vote.rawValue, memberID.rawValue]
-        var slot = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
+        var slot = words.flatMap { word in
+            (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
+        }
         let crc = CRC32C.of(slot)
         slot += (0..<4).map { UInt8(truncatingIfNeeded: crc >> ($0 * 8)) }
         slot += [UInt8](repeating: 0, count: Self.slotBytes - slot.count)

@@ -23,7 +23,8 @@ extension WAL {
 
     public func released(_ outcome: SegmentRelease<IO>.Outcome) {
         isReleasing = false
-        precondition(closed.starts(with: outcome.gone.map(\.segment)), "released what was not the oldest")
+        precondition(
+            closed.starts(with: outcome.gone.map(\.segment)), "released what was not the oldest")
         closed.removeFirst(outcome.gone.count)
         recycled += outcome.gone.compactMap(\.recycledPath)
     }

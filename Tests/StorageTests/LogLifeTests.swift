@@ -32,6 +32,9 @@ import Testing
             guard model.permits(old, from: model.oldest, afterKill: isKilled) else {
                 return "from the older snapshot: \(old.content)"
             }
+            // Also what nobody needs any more is whole, as long as it is there.
+            let scan = try LogScan.run(LogFixture.directory, storage: copy) { _ in true }
+            guard scan.damage.isEmpty else { return "\(scan.damage)" }
             let (wal, log) = try WAL.recover(
                 in: LogFixture.directory, storage: copy, from: model.newest,
                 expecting: LogFixture.ids, options: options)
