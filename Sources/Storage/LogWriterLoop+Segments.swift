@@ -20,8 +20,10 @@ extension LogWriterLoop {
     }
 
     private func postponeRetry() {
-        let (seconds, _) = Self.retryAfter.components
-        retryAtNanoseconds = MachineClock.monotonicNanoseconds + seconds * 1_000_000_000
+        let (seconds, attoseconds) = wal.options.retryAfter.components
+        retryAtNanoseconds =
+            MachineClock.monotonicNanoseconds + seconds * 1_000_000_000
+            + attoseconds / 1_000_000_000
     }
 
     /// Takes what the keeper has done, and how far the log is released.
@@ -90,7 +92,7 @@ extension LogWriterLoop {
     func waitForSpace() -> Bool {
         hasWaited = true
         startJobs()
-        let goesOn = writer.queue.wait(upTo: Self.retryAfter, orElse: true) { queue in
+        let goesOn = writer.queue.wait(upTo: wal.options.retryAfter, orElse: true) { queue in
             if queue.isStopping { return false }
             return queue.hasChores ? true : nil
         }

@@ -8,8 +8,6 @@ final class LogWriterLoop<IO: FileStorage> {
     private static var groupBytesMax: Int { 16 << 20 }
     /// How long nothing must come in before the writer marks what it synced.
     private static var idleAfter: Duration { .milliseconds(5) }
-    /// How long a full disk is left alone.
-    static var retryAfter: Duration { .seconds(1) }
 
     typealias Keeper = SegmentKeeper<IO>
 
@@ -84,7 +82,7 @@ final class LogWriterLoop<IO: FileStorage> {
     /// Gives `.timeout` once in a quiet time, and then only wakes for work, or every second while
     /// the disk is full.
     private func nextWork() -> Work {
-        let limit = !wal.isMarked ? Self.idleAfter : isOutOfSpace ? Self.retryAfter : nil
+        let limit = !wal.isMarked ? Self.idleAfter : isOutOfSpace ? wal.options.retryAfter : nil
         return writer.queue.wait(upTo: limit, orElse: .timeout) { queue in
             if queue.hasChores { return .chores }
             guard queue.taken < queue.batches.count else {

@@ -15,6 +15,8 @@ public struct WALOptions: Sendable {
     public var segmentFilesMax = 5
     /// Whether a file of a segment's size is kept in reserve for when the disk is full.
     public var keepsReserve = true
+    /// How long a full disk is left alone before it is tried again.
+    var retryAfter = Duration.seconds(1)
 
     public init() {}
 }
