@@ -34,6 +34,7 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
         case .memberAndProxy: throw DataDirectoryError(.memberAndProxy, path: path)
         case .proxy: throw DataDirectoryError(.isProxy, path: path)
         case .tooOld: throw DataDirectoryError(.tooOld, path: path)
+        case .farTooOld: throw DataDirectoryError(.farTooOld, path: path)
         case .empty, .member: break
         }
         do throws(StorageError) {
@@ -105,6 +106,8 @@ public enum DataDirectoryKind: Sendable {
     case proxy
     case memberAndProxy
     case tooOld
+    /// etcd 0.4's.
+    case farTooOld
 
     /// Looks, and changes nothing.
     public static func inspect(
@@ -128,7 +131,13 @@ public enum DataDirectoryKind: Sendable {
         case (true, true): .memberAndProxy
         case (true, false): .member
         case (false, true): .proxy
-        case (false, false): hasOldLog ? .tooOld : .empty
+        case (false, false):
+            hasOldLog ? .tooOld : Self.isVersion04(names) ? .farTooOld : .empty
         }
+    }
+
+    /// etcd 0.4 kept `conf`, `log` and `snapshot`, or `standby_info`, at the top.
+    private static func isVersion04(_ names: [String]) -> Bool {
+        names.contains("standby_info") || (names.contains("conf") && names.contains("log"))
     }
 }

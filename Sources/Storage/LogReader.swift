@@ -33,30 +33,40 @@ public struct LogReader<IO: FileStorage> {
     private var replay: LogReplay
     private var report = RecoveryReport()
     private var closed: [WALSegmentName] = []
+    private var progress: LogProgress?
 
     /// Reads the log in `directory`, and writes nothing.
     ///
     /// `snapshot`: what the caller has the state of; `.none`: nothing. `expected`: whose log it
-    /// must be; nil: anybody's.
+    /// must be; nil: anybody's. `progress`: called about once for each MB read.
     public static func read(
         _ directory: String, storage: IO, from snapshot: WALSnapshotRecord = .none,
-        expecting expected: WALMetadata? = nil
+        expecting expected: WALMetadata? = nil,
+        progress: ((_ bytesRead: Int, _ bytesTotal: Int) -> Void)? = nil
     ) throws(WALError) -> RecoveredLog {
-        try readWithTail(directory, storage: storage, from: snapshot, expecting: expected).log
+        try readWithTail(
+            directory, storage: storage, from: snapshot, expecting: expected, progress: progress
+        ).log
     }
 
     static func readWithTail(
         _ directory: String, storage: IO, from snapshot: WALSnapshotRecord,
-        expecting expected: WALMetadata?
+        expecting expected: WALMetadata?,
+        progress: ((_ bytesRead: Int, _ bytesTotal: Int) -> Void)? = nil
     ) throws(WALError) -> (log: RecoveredLog, tail: Tail) {
         var reader = LogReader(
             storage: storage, directory: directory, replay: LogReplay(from: snapshot))
         let segments = try reader.segmentsToRead()
+        if let progress {
+            reader.progress = LogProgress(
+                total: try reader.sizeBytes(of: segments), tell: progress)
+        }
         var tail: Tail?
         for (i, segment) in segments.enumerated() {
             tail = try reader.readSegment(
                 segment, rolling: tail?.position.rolling, isLast: i == segments.count - 1)
         }
+        reader.progress?.finish()
         guard var tail else { throw WALError(.noLog, file: directory) }
         tail.closed = reader.closed
         return (try reader.finish(expecting: expected), tail)
@@ -102,12 +112,26 @@ public struct LogReader<IO: FileStorage> {
         return all[first...]
     }
 
+    private func sizeBytes(
+        of segments: ArraySlice<WALSegmentName>
+    ) throws(WALError) -> Int {
+        var total = 0
+        for segment in segments {
+            let path = "\(directory)/\(segment)"
+            total += try WAL<IO>.rethrowing(path) { () throws(StorageError) in
+                try storage.open(path, for: .reading).sizeBytes()
+            }
+        }
+        return total
+    }
+
     private mutating func readSegment(
         _ name: WALSegmentName, rolling: CRC32C?, isLast: Bool
     ) throws(WALError) -> Tail {
         let path = "\(directory)/\(name)"
         let (scanner, verdict) = try WAL<IO>.rethrowing(path) { () throws(StorageError) in
-            let window = try SegmentWindow(try storage.open(path, for: .reading))
+            let window = try SegmentWindow(
+                try storage.open(path, for: .reading), progress: progress.map { $0.add })
             var scanner = SegmentScanner(window, sequence: name.sequence, rolling: rolling)
             let stop = try scanner.run(&replay)
             return (scanner, try Verdict(on: stop, of: scanner, replay, isLast: isLast))

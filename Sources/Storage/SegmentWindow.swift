@@ -10,13 +10,18 @@ final class SegmentWindow {
 
     let file: any StorageFile
     let sizeBytes: Int
+    /// Told how many bytes were read from the file anew.
+    private let progress: ((Int) -> Void)?
     private var memory = UnsafeMutableRawBufferPointer.allocate(
         byteCount: SegmentWindow.chunkBytes, alignment: 4096)
     private var start = 0
     private var count = 0
 
-    init(_ file: any StorageFile) throws(StorageError) {
+    init(
+        _ file: any StorageFile, progress: ((Int) -> Void)? = nil
+    ) throws(StorageError) {
         self.file = file
+        self.progress = progress
         sizeBytes = try file.sizeBytes()
     }
 
@@ -50,7 +55,9 @@ final class SegmentWindow {
             rebasing: memory[kept..<min(memory.count, sizeBytes - offset)])
         start = offset
         count = kept
-        count += try file.read(into: space, at: offset + kept)
+        let read = try file.read(into: space, at: offset + kept)
+        count += read
+        progress?(read)
         // The file is ours alone; only a disk that does not give what it has can do this.
         guard count >= needed else { throw StorageError(.read, file.path, code: 5) }
     }

@@ -9,10 +9,12 @@ extension WAL {
     /// are removed, recycled files too; a whole reserve stays. Throws without having written anything if the log is damaged.
     public static func recover(
         in directory: String, storage: IO, from snapshot: WALSnapshotRecord = .none,
-        expecting expected: WALMetadata? = nil, options: WALOptions = .init()
+        expecting expected: WALMetadata? = nil, options: WALOptions = .init(),
+        progress: ((_ bytesRead: Int, _ bytesTotal: Int) -> Void)? = nil
     ) throws(WALError) -> (wal: WAL, log: RecoveredLog) {
         let (log, tail) = try LogReader<IO>.readWithTail(
-            directory, storage: storage, from: snapshot, expecting: expected)
+            directory, storage: storage, from: snapshot, expecting: expected,
+            progress: progress)
         let path = "\(directory)/\(tail.position.segment)"
         let (file, hasReserve) = try rethrowing(path) { () throws(StorageError) in
             let file = try storage.open(path, for: .updating)
