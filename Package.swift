@@ -60,7 +60,7 @@ let package = Package(
         module("RaftModel", ["ProtoWire"]),
         module("Raft", ["RaftModel", deque]),
         module("StorageIO", ["CKvd"]),
-        module("Storage", ["CKvd", "ProtoWire", "RaftModel", "StorageIO"]),
+        module("Storage", ["CKvd", "CLZ4", "ProtoWire", "RaftModel", "StorageIO"]),
         module("KeyStore"),
         module("Logs", [log]),
         module("Cluster", ["RaftModel", outside("Crypto", "swift-crypto")]),

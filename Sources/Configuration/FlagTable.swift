@@ -145,7 +145,24 @@ enum FlagTable {
     private static let ownFlags: [FlagDefinition] = [
         .init(
             "history-events", .unsigned(1...UInt64(UInt32.max)), default: "100000", .own,
-            since: "kvd 0.1", "Events kept for watchers that come back late (etcd keeps 1000).")
+            since: "kvd 0.1", "Events kept for watchers that come back late (etcd keeps 1000)."),
+        .init(
+            "snapshot-bytes", .unsigned(1 << 16...UInt64(Int64.max)), default: "67108864", .own,
+            since: "kvd 0.1",
+            "Bytes of log after which a snapshot is taken even before snapshot-count entries."),
+        .init(
+            "verify-every", anyNumber, default: "10000", .own, since: "kvd 0.1",
+            "Log entries between comparisons of the members' content hashes; 0: never."),
+        .init(
+            "scrub-interval", anyNumber, default: "86400", .own, since: "kvd 0.1",
+            "Seconds between re-readings of all closed files of the data dir; 0: never."),
+        .init(
+            "wal-archive", .text, .own, since: "kvd 0.1",
+            "A directory that keeps every closed log segment, compressed, for restores in time."),
+        .init(
+            "rejoin", .boolean, default: "false", .own, since: "kvd 0.1",
+            "Starts a member whose log is damaged: what is intact is kept, the rest fetched from "
+                + "its peers. It does not vote before it has everything."),
     ]
 
     private static let oldAddresses: [FlagDefinition] = [

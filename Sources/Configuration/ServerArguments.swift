@@ -58,6 +58,11 @@ struct ServerArguments: ParsableArguments {
     @Option var experimentalAutoCompactionRetention: UInt64
 
     @Option var historyEvents: UInt64
+    @Option var snapshotBytes: UInt64
+    @Option var verifyEvery: UInt64
+    @Option var scrubInterval: UInt64
+    @Option var walArchive: String = ""
+    @Option var rejoin: Bool
 
     /// Reads `--name=value` words, one for every property that is not empty. Traps when the table has given too
     /// few, too many or others: a programmer's error, met at the very first start.

@@ -34,6 +34,13 @@ extension ServerConfiguration {
         walFilesMax = Int(clamping: arguments.maxWals)
         allowedOrigins = arguments.cors
         historyEventsCount = Int(clamping: arguments.historyEvents)
+        snapshotLogBytes = Int(clamping: arguments.snapshotBytes)
+        verifyEntryCount = arguments.verifyEvery
+        // A century at most: `Duration` would overflow in sums.
+        let scrubSeconds = min(arguments.scrubInterval, Milliseconds.maximum / 1000)
+        scrubInterval = scrubSeconds == 0 ? nil : .seconds(Int64(scrubSeconds))
+        walArchiveDirectory = arguments.walArchive.nilIfEmpty
+        rejoins = arguments.rejoin
 
         advertisedPeerURLs = arguments.initialAdvertisePeerUrls.urls
         advertisedClientURLs = arguments.advertiseClientUrls.urls

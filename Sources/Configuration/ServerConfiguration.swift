@@ -24,6 +24,15 @@ package struct ServerConfiguration: Equatable, Sendable {
     package var allowedOrigins: AllowedOrigins
     /// Events kept for late watchers.
     package var historyEventsCount: Int
+    /// Bytes of log after which a snapshot is taken, however few entries they are.
+    package var snapshotLogBytes: Int
+    /// Entries between comparisons of content hashes; 0: never.
+    package var verifyEntryCount: UInt64
+    /// Nil: never.
+    package var scrubInterval: Duration?
+    /// Nil: closed segments are not kept.
+    package var walArchiveDirectory: String?
+    package var rejoins: Bool
 
     package var advertisedPeerURLs: [EndpointURL]
     package var advertisedClientURLs: [EndpointURL]

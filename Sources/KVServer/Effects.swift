@@ -1,6 +1,7 @@
 package import KeyStore
 package import Raft
 package import RaftModel
+package import State
 
 /// What the owner of an `Engine` has to do for it after a pump.
 ///
@@ -9,6 +10,15 @@ package import RaftModel
 /// what must not leave before it is durable is not in here until `persisted` was reported.
 package struct Effects {
     package var persist: [Raft.PersistBatch] = []
+    /// An image of the state to be written out as a snapshot on another thread: report
+    /// `Engine.snapshotSaved` or `snapshotFailed`.
+    package var snapshot: StateImage?
+    /// Members that a snapshot has to be sent to.
+    package var snapshotsWanted: [Raft.SnapshotWanted] = []
+    /// The store turned out not to be what the log says: note it where a restart finds it.
+    package var stateIsVoid = false
+    /// A member that rejoined has everything again: forget that it had not.
+    package var hasRejoined = false
     /// To other members; any of them may be lost.
     package var messages: [Message] = []
     package var answers: [(Ticket, Outcome)] = []
@@ -31,6 +41,9 @@ package struct Effects {
         answers.removeAll(keepingCapacity: true)
         notifications.removeAll(keepingCapacity: true)
         removedContent.removeAll()
+        snapshot = nil
+        snapshotsWanted.removeAll()
+        (stateIsVoid, hasRejoined) = (false, false)
         peersChanged = false
         wantsVersions = false
         stop = nil

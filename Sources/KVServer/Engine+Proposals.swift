@@ -16,6 +16,8 @@ extension Engine {
     /// written.
     package func propose(_ view: RequestView, ticket: Ticket) {
         guard stopReason == nil else { return refuse(ticket, .stopped) }
+        guard !isDiskFull else { return refuse(ticket, .diskFull) }
+        guard !raft.isStateVoid else { return refuse(ticket, .stateIsVoid) }
         guard pending.count < configuration.pendingMax else {
             return refuse(ticket, .tooManyRequests(limit: configuration.pendingMax))
         }

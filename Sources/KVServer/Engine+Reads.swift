@@ -10,11 +10,13 @@ extension Engine {
     /// beyond it may have been thrown away by a new leader: an applied entry of a later term than
     /// all that the log had stands for everything committed before.
     package var isReadable: Bool {
-        appliedIndex >= readableFrom || appliedTerm > restoredTerm
+        guard !raft.isStateVoid else { return false }
+        return appliedIndex >= readableFrom || appliedTerm > restoredTerm
     }
 
     /// Answers `.readable` as soon as plain reads may be answered; never before the next pump.
     package func whenReadable(ticket: Ticket) {
+        guard !raft.isStateVoid else { return refuse(ticket, .stateIsVoid) }
         gatedReads.append((ticket, now + requestTimeout))
     }
 
@@ -22,6 +24,7 @@ extension Engine {
     /// before this call. Costs a round of heartbeats, shared by all reads of the turn; no entry.
     package func readLinearizably(ticket: Ticket) {
         guard stopReason == nil else { return refuse(ticket, .stopped) }
+        guard !raft.isStateVoid else { return refuse(ticket, .stateIsVoid) }
         guard reads.count < configuration.pendingMax else {
             return refuse(ticket, .tooManyRequests(limit: configuration.pendingMax))
         }

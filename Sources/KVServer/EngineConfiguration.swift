@@ -21,6 +21,11 @@ package struct EngineConfiguration: Sendable {
     package var uncommittedBytesMax = 256 << 20
     /// Events kept for watchers that come late.
     package var historyEventsMax = 100_000
+    /// `--snapshot-count` and `--snapshot-bytes`: see `SnapshotPolicy`.
+    package var snapshotEntryCount: UInt64 = 10_000
+    package var snapshotLogBytes = 64 << 20
+    /// Entries between comparisons of the members' stores; 0: never.
+    package var verifyEntryCount: UInt64 = 10_000
 
     package init(
         member: MemberID, cluster: ClusterID, attributes: MemberAttributes, electionTicks: Int,

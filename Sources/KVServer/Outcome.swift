@@ -25,6 +25,10 @@ package enum Refusal: Error, Equatable, Sendable, CustomStringConvertible {
     case tooManyRequests(limit: Int)
     /// The member was removed from its cluster.
     case removed
+    /// This member's disk is full. Nothing was written.
+    case diskFull
+    /// This member's store is not what the log says, and is being replaced.
+    case stateIsVoid
 
     /// The `cause` of the error 300 that clients see; the texts of etcd where it has one.
     package var description: String {
@@ -36,6 +40,10 @@ package enum Refusal: Error, Equatable, Sendable, CustomStringConvertible {
         case .tooManyRequests(let limit):
             "etcdserver: too many requests (\(limit) are waiting already); retry with a pause"
         case .removed: "etcdserver: member was removed from the cluster"
+        case .diskFull:
+            "etcdserver: no space left on this member's disk; free some, or write to another member"
+        case .stateIsVoid:
+            "etcdserver: this member's store is damaged and being fetched from the leader; ask another member"
         }
     }
 }

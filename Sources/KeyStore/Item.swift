@@ -5,6 +5,8 @@
 ///     | 16     | 8        | 8       | 8        | 8          | 4     | count | ...  | ...   |
 ///     +--------+----------+---------+----------+------------+-------+-------+------+-------+
 ///
+/// A directory has, where a file has its value, the sum of what is below it (`ContentSum`, 16 bytes).
+///
 /// A file's item never changes once it is in a tree: a write makes a new one, and the old one
 /// lives on in views, events and the history that refer to it. A directory's item is changed in
 /// place (`children`, `expiration`) by the store, but only while nothing else refers to it.
@@ -25,13 +27,15 @@ final class Item: ManagedBuffer<Item.Header, UInt8> {
     }
 
     static let directoryBit: UInt32 = 1 << 31
+    private static let sumBytes = 16
 
     @inline(__always)
     private static func allocate(
         nameCount: Int, valueCount: Int, isDirectory: Bool, _ stamp: Stamp
     ) -> Item {
         precondition(nameCount <= StorePath.bytesMax && valueCount <= Int(UInt32.max))
-        let buffer = Item.create(minimumCapacity: nameCount + valueCount) { _ in
+        let tailCount = nameCount + (isDirectory ? sumBytes : valueCount)
+        let buffer = Item.create(minimumCapacity: tailCount) { _ in
             Header(
                 children: nil, createdIndex: stamp.createdIndex,
                 modifiedIndex: stamp.modifiedIndex, expiration: stamp.expiration,
@@ -64,6 +68,7 @@ final class Item: ManagedBuffer<Item.Header, UInt8> {
     static func directory(name: UnsafeRawBufferPointer, _ stamp: Stamp) -> Item {
         let item = allocate(nameCount: name.count, valueCount: 0, isDirectory: true, stamp)
         if let base = name.baseAddress { item.tail.copyMemory(from: base, byteCount: name.count) }
+        item.sum = .none
         return item
     }
 
@@ -78,6 +83,7 @@ final class Item: ManagedBuffer<Item.Header, UInt8> {
     func copiedDirectory() -> Item {
         let copy = withoutChildren(modifiedIndex: modifiedIndex)
         copy.children = children
+        copy.sum = sum
         return copy
     }
 
@@ -116,6 +122,24 @@ extension Item {
     var children: TreeNode? {
         get { facts.pointee.children }
         set { facts.pointee.children = newValue }
+    }
+
+    /// What is below the directory.
+    @inline(__always)
+    var sum: ContentSum {
+        get {
+            assert(isDirectory)
+            let place = tail + nameCount
+            return ContentSum(
+                hash: place.loadUnaligned(as: UInt64.self),
+                count: place.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
+        }
+        set {
+            assert(isDirectory)
+            let place = tail + nameCount
+            place.storeBytes(of: newValue.hash, as: UInt64.self)
+            place.storeBytes(of: newValue.count, toByteOffset: 8, as: UInt64.self)
+        }
     }
 
     @inline(__always)

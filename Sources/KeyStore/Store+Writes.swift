@@ -91,6 +91,7 @@ extension Store {
             return isDirectory
                 ? .directory(name: name, stamp) : .file(name: name, value: value, stamp)
         }
+        var (difference, changed) = (ContentSum.none, path)
         let (new, old) = try tree.update(path) { place throws(StoreError) -> (Item, Item?) in
             switch place {
             case .blocked(let end):
@@ -99,7 +100,8 @@ extension Store {
                 throw StoreError(.keyNotFound, cause: path[..<end], index: index)
             case .missing(let directory, let parentEnd, _):
                 let new = item(update.value)
-                Tree.add(new, at: path, below: directory, parentEnd: parentEnd)
+                (difference, changed) = Tree.add(
+                    new, at: path, below: directory, parentEnd: parentEnd)
                 return (new, nil)
             case .found where action == .create:
                 throw StoreError(.nodeExists, cause: path[...], index: index)
@@ -109,9 +111,11 @@ extension Store {
                     throw StoreError(.notFile, cause: path[...], index: index)
                 }
                 slot.pointee = item(update.isRefresh ? old.value : update.value)
+                difference = .of(slot.pointee, at: path) - .of(old, at: path)
                 return (slot.pointee, old)
             }
         }
+        tree.add(difference, above: changed)
         reschedule(path, from: old?.expiration ?? 0, to: expiration)
         return finish(
             action, path, node: new, previous: old, now: now,
@@ -173,6 +177,7 @@ extension Store {
         let found = try tree.item(at: path)
         try check(found)
         let index = currentIndex + 1
+        var difference = ContentSum.none
         let (new, old) = tree.update(path) { place in
             guard case .found(let slot) = place else {
                 preconditionFailure("a node just found is there")
@@ -181,7 +186,9 @@ extension Store {
             if old.isDirectory {
                 let previous = old.withoutChildren(modifiedIndex: old.modifiedIndex)
                 _ = Tree.children(of: slot)  // unshared from here on
+                let before = ContentSum.of(slot.pointee, at: path)
                 slot.pointee.expiration = update.expiration
+                difference = .of(slot.pointee, at: path) - before
                 return (slot.pointee.withoutChildren(modifiedIndex: index), previous)
             }
             let stamp = Item.Stamp(
@@ -189,8 +196,10 @@ extension Store {
                 expiration: update.expiration)
             let value = update.isRefresh ? old.value : update.value
             slot.pointee = .file(name: old.name, value: value, stamp)
+            difference = .of(slot.pointee, at: path) - .of(old, at: path)
             return (slot.pointee, old)
         }
+        tree.add(difference, above: path)
         reschedule(path, from: old.expiration, to: update.expiration)
         return finish(
             action, path, node: new, previous: old, now: now, isRefresh: update.isRefresh)

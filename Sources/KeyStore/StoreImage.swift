@@ -4,6 +4,8 @@ package struct StoreImage: Sendable {
     package let tree: Tree
     package let history: EventHistory
     package let statistics: StoreStatistics
+    /// False: no node has an expiration, so that a restore need not look for one.
+    let hasExpiring: Bool
 
     package var currentIndex: UInt64 { tree.index }
 
@@ -16,7 +18,9 @@ package struct StoreImage: Sendable {
 
 extension Store {
     package var image: StoreImage {
-        StoreImage(tree: tree, history: history, statistics: statistics)
+        StoreImage(
+            tree: tree, history: history, statistics: statistics,
+            hasExpiring: hasExpiringNodes)
     }
 
     /// A store that goes on from `image`. The history is cut to the options' bounds.
@@ -42,7 +46,7 @@ extension Store {
             history.append(event)
             index += 1
         }
-        queue = ExpiryQueue(scheduling: image.walk())
+        queue = image.hasExpiring ? ExpiryQueue(scheduling: image.walk()) : ExpiryQueue()
         return cancelled
     }
 }

@@ -12,6 +12,10 @@
 /// refused with a `StoreImageError`.
 package struct StoreImageBuilder: ~Copyable {
     private var directories: [DirectoryBuilder]
+    /// Of the directory that is open, and what is below each that is.
+    private var path: [UInt8] = []
+    private var sums = [ContentSum.none]
+    private var hasExpiring = false
     private var events: [Event] = []
     private var stepCount = 0
 
@@ -31,6 +35,9 @@ package struct StoreImageBuilder: ~Copyable {
         let stamp = Item.Stamp(
             createdIndex: createdIndex, modifiedIndex: modifiedIndex, expiration: expiration)
         directories.append(DirectoryBuilder(.directory(name: name, stamp)))
+        path.append(StorePath.slash)
+        path.append(contentsOf: name)
+        sums.append(.none)
     }
 
     package mutating func addFile(
@@ -40,12 +47,19 @@ package struct StoreImageBuilder: ~Copyable {
         try check(name)
         let stamp = Item.Stamp(
             createdIndex: createdIndex, modifiedIndex: modifiedIndex, expiration: expiration)
+        let count = path.count
+        path.append(StorePath.slash)
+        path.append(contentsOf: name)
         try add(.file(name: name, value: value, stamp))
+        path.removeSubrange(count...)
     }
 
     package mutating func close() throws(StoreImageError) {
         guard directories.count > 1 else { throw StoreImageError(.unbalanced, step: stepCount) }
-        try add(directories.removeLast().finish())
+        let directory = directories.removeLast().finish()
+        directory.sum = sums.removeLast()
+        try add(directory)
+        while let last = path.popLast(), last != StorePath.slash {}
     }
 
     private mutating func check(_ name: UnsafeRawBufferPointer) throws(StoreImageError) {
@@ -57,7 +71,11 @@ package struct StoreImageBuilder: ~Copyable {
         if !isName { throw StoreImageError(.badName, step: stepCount) }
     }
 
+    /// `path` is the item's own.
     private mutating func add(_ item: Item) throws(StoreImageError) {
+        let sum = path.withBytes { ContentSum.of(item, at: $0) }
+        sums[sums.count - 1] = sums[sums.count - 1] + sum
+        hasExpiring = hasExpiring || item.expiration != 0
         if !directories[directories.count - 1].add(item) {
             throw StoreImageError(.notSorted, step: stepCount)
         }
@@ -114,12 +132,14 @@ package struct StoreImageBuilder: ~Copyable {
             throw StoreImageError(.historyGap, step: stepCount)
         }
         let root = directories[0].finish()
+        root.sum = sums[0]
         let tree = Tree(root: root, index: currentIndex)
         try Self.checkNamespaces(tree, step: stepCount)
         var history = EventHistory(
             eventsMax: .max, bytesMax: .max, lastIndex: currentIndex - UInt64(events.count))
         for event in events { history.append(event) }
-        return StoreImage(tree: tree, history: history, statistics: statistics)
+        return StoreImage(
+            tree: tree, history: history, statistics: statistics, hasExpiring: hasExpiring)
     }
 
     private static func checkNamespaces(_ tree: Tree, step: Int) throws(StoreImageError) {

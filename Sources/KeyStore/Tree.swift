@@ -16,9 +16,10 @@ package struct Tree: @unchecked Sendable {
         root = .directory(name: UnsafeRawBufferPointer(start: nil, count: 0), stamp)
         index = 0
         for namespace in [UInt8(ascii: "0"), UInt8(ascii: "1")] {
-            withUnsafeBytes(of: namespace) { name in
-                TreeNode.insert(
-                    .directory(name: name, stamp), into: Self.children(of: &root))
+            let directory = withUnsafeBytes(of: namespace) { Item.directory(name: $0, stamp) }
+            TreeNode.insert(directory, into: Self.children(of: &root))
+            withUnsafeBytes(of: (StorePath.slash, namespace)) { path in
+                root.sum = root.sum + .of(directory, at: path)
             }
         }
     }
@@ -137,26 +138,32 @@ extension Tree {
     }
 
     /// Adds `item` as the end of `path`, making the directories between `parentEnd`, where
-    /// `directory` is, and the last component. Directories made so are permanent.
+    /// `directory` is, and the last component. Directories made so are permanent. Returns what was
+    /// added below `directory`, and the path of that.
     static func add(
         _ item: Item, at path: UnsafeRawBufferPointer, below directory: UnsafeMutablePointer<Item>,
         parentEnd: Int
-    ) {
+    ) -> (ContentSum, path: UnsafeRawBufferPointer) {
         let stamp = Item.Stamp(
             createdIndex: item.createdIndex, modifiedIndex: item.createdIndex)
         var bottom = item
         // From the end of the path upwards, so that one insertion puts it all in place.
         var end = path.count - item.nameCount - 1
+        var (added, addedEnd) = (ContentSum.of(item, at: path), path.count)
         while end > parentEnd {
             var start = end
             while path[start - 1] != StorePath.slash { start -= 1 }
             let name = UnsafeRawBufferPointer(rebasing: path[start..<end])
             let parent = Item.directory(name: name, stamp)
             TreeNode.insert(bottom, into: parent.childrenPlace)
+            parent.sum = added
+            added = .of(parent, at: UnsafeRawBufferPointer(rebasing: path[..<end]))
+            addedEnd = end
             bottom = parent
             end = start - 1
         }
         TreeNode.insert(bottom, into: children(of: directory))
+        return (added, UnsafeRawBufferPointer(rebasing: path[..<addedEnd]))
     }
 
     /// Takes out the item at `path`, which exists and is not the root.
@@ -164,11 +171,13 @@ extension Tree {
         let start = StorePath.nameStart(path)
         let name = UnsafeRawBufferPointer(rebasing: path[start...])
         let parentPath = UnsafeRawBufferPointer(rebasing: path[..<max(start - 1, 1)])
-        return update(parentPath) { place in
+        let removed = update(parentPath) { place in
             guard case .found(let parent) = place,
                 let item = TreeNode.remove(name, from: Self.children(of: parent))
             else { preconditionFailure("the caller has found this item") }
             return item
         }
+        add(.none - .of(removed, at: path), above: path)
+        return removed
     }
 }

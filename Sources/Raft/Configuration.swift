@@ -94,14 +94,21 @@ extension Raft {
         public var snapshot: SnapshotMetadata
         /// Everything after `snapshot.index`, without gaps.
         public var entries: [Entry]
+        /// The log lost entries that this member may have acknowledged; `hardState` has the highest
+        /// term that it ever promised anything in, and its vote there. See `Raft+Rejoin`.
+        public var isRejoining: Bool
+        /// The state machine cannot be trusted: as after `Raft.voidState()`.
+        public var isStateVoid: Bool
 
         public init(
             hardState: HardState = .empty, snapshot: SnapshotMetadata = SnapshotMetadata(),
-            entries: [Entry] = []
+            entries: [Entry] = [], isRejoining: Bool = false, isStateVoid: Bool = false
         ) {
             self.hardState = hardState
             self.snapshot = snapshot
             self.entries = entries
+            self.isRejoining = isRejoining
+            self.isStateVoid = isStateVoid
         }
     }
 }

@@ -41,6 +41,10 @@ extension Raft {
         case snapshotReported(for: MemberID, succeeded: Bool)
         case snapshotIgnored(index: UInt64, commit: UInt64, from: MemberID)
         case snapshotInstalled(index: UInt64, term: UInt64, from: MemberID)
+        /// A member that rejoins has everything again, and votes from now on.
+        case rejoined(index: UInt64)
+        /// A member lost a part of its log that it had acknowledged to this leader.
+        case acknowledgementsForgotten(of: MemberID, from: UInt64, to: UInt64)
     }
 
     /// An entry's place in a log.

@@ -78,6 +78,13 @@ struct Progress: Sendable {
         next = known + 1
     }
 
+    /// It lost what it had behind `index`.
+    mutating func logEnds(at index: UInt64) {
+        match = min(match, index)
+        become(.probe)
+        next = index + 1
+    }
+
     mutating func becomeReplicate() {
         become(.replicate)
         next = match + 1

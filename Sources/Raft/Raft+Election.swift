@@ -61,6 +61,7 @@ extension Raft {
     mutating func startCampaign(isTransfer: Bool) {
         assert(role != .leader && members.isVoter(id))
         restartElectionTimer()
+        guard isEligible else { return }
         // A higher term than this would trap further on; no cluster gets here by itself.
         guard term < .max else { return }
         guard !mustApplyConfChangeFirst() else {
@@ -170,7 +171,7 @@ extension Raft {
         case .preVote: isFree = message.term > term
         default: isFree = vote == .none || vote == message.from  // a candidate has voted
         }
-        let granted = isFree && theirs.isUpToDate(with: log.last)
+        let granted = isFree && theirs.isUpToDate(with: log.last) && !isRejoining
         facts.append(
             .voteCast(
                 candidate: message.from, kind: message.kind, term: message.term, theirs: theirs,

@@ -26,7 +26,7 @@ extension Raft {
     private mutating func removeMember(_ member: MemberID) {
         guard isMember(member) else { return }
         members.remove(member)
-        snapshotsWanted.removeAll { $0 == member }
+        snapshotsWanted.removeAll { $0.member == member }
         if member == transferTarget { abortTransfer() }
         if member == id { return leave() }
         guard role == .leader, members.voterCount > 0 else { return }

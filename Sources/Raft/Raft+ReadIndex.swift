@@ -33,12 +33,14 @@ extension Raft {
     mutating func receiveReadIndex(_ message: Message) {
         guard let context = Self.number(from: message.context) else { return malformed(message) }
         guard role == .leader, features.readIndex else { return }
+        if message.rejectHint == Self.wantsState { return sendState(message) }
+        if message.reject { forgetAcknowledgements(message) }
         reads.add(ReadRounds.Request(context: context, from: message.from))
     }
 
     mutating func receiveReadIndexResponse(_ message: Message) {
         guard let context = Self.number(from: message.context) else { return malformed(message) }
-        guard message.from == leader else { return }
+        guard message.from == leader, !learnGoal(message.index, context: context) else { return }
         readStates.append(ReadState(context: context, index: message.index))
     }
 

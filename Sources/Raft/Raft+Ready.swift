@@ -60,7 +60,7 @@ extension Raft {
 
     private mutating func takeCommitted() -> [Entry] {
         let last = min(commitIndex, durability.lastIndex)
-        guard last > handedOutIndex else { return [] }
+        guard last > handedOutIndex, !isStateVoid, !isReplacingState else { return [] }
         let (entries, _) = log.slice(
             from: handedOutIndex + 1, through: last, bytesMax: configuration.committedBytesMax)
         handedOutIndex += UInt64(entries.count)
@@ -73,6 +73,8 @@ extension Raft {
     public mutating func persisted(through sequence: UInt64) {
         let installed = durability.persisted(through: sequence)
         appliedIndex = max(appliedIndex, installed)
+        if installed > 0 { isReplacingState = false }
+        rejoinIfComplete()
         while let message = durability.takeReleased() { deliver(message) }
         guard role == .leader, let own = members.position(of: id) else { return }
         if members.all[own].acknowledged(durability.lastIndex) { advanceCommit() }
@@ -82,6 +84,7 @@ extension Raft {
     public mutating func applied(through index: UInt64) {
         precondition(index <= handedOutIndex, "entry \(index) was never handed out")
         appliedIndex = max(appliedIndex, index)
+        rejoinIfComplete()
     }
 
     // MARK: Promises

@@ -4,7 +4,7 @@ public import RaftModel
 extension Raft {
     // MARK: The leader's side
 
-    mutating func wantSnapshot(forMemberAt i: Int) {
+    mutating func wantSnapshot(forMemberAt i: Int, indexMin: UInt64 = 0) {
         // For a member that is down it would be made in vain; its first answer starts it again.
         guard members.all[i].isRecentlyActive else {
             if members.all[i].state == .replicate { members.all[i].becomeProbe() }
@@ -15,7 +15,8 @@ extension Raft {
             .snapshotNeeded(
                 by: members.all[i].id, next: members.all[i].next, firstIndex: log.firstIndex))
         members.all[i].becomeSnapshot()
-        snapshotsWanted.append(members.all[i].id)
+        snapshotsWanted.append(
+            SnapshotWanted(member: members.all[i].id, indexMin: max(indexMin, log.offset)))
     }
 
     /// Takes the snapshot that the owner made for a follower, and returns the message to carry it.
@@ -54,6 +55,12 @@ extension Raft {
             snapshot.metadata.index < .max, snapshot.metadata.term <= term
         else { return malformed(message) }
         let metadata = snapshot.metadata
+        if isStateVoid, metadata.index >= appliedIndex,
+            log.term(at: metadata.index) == metadata.term
+        {
+            replaceState(snapshot, from: message.from)
+            return acknowledge(commitIndex, to: message.from)
+        }
         if metadata.index <= commitIndex {
             facts.append(
                 .snapshotIgnored(index: metadata.index, commit: commitIndex, from: message.from))
@@ -71,6 +78,7 @@ extension Raft {
     private mutating func install(_ snapshot: Snapshot, from sender: MemberID) {
         let metadata = snapshot.metadata
         precondition(metadata.index > commitIndex, "committed entries are never thrown away")
+        isStateVoid = false
         log.restart(after: metadata)
         durability.restarted()
         commitIndex = metadata.index
@@ -82,6 +90,20 @@ extension Raft {
     }
 
     // MARK: Compaction
+
+    /// How far the log may be compacted if `entries` and `bytes` of what is at or before `index` are
+    /// to stay for followers that are a little behind: whichever is less.
+    public func compactionIndex(
+        behind index: UInt64, keepingEntries entries: Int, bytes: Int
+    ) -> UInt64 {
+        var (kept, size, place) = (0, 0, min(index, log.lastIndex))
+        while place > log.offset, kept < entries {
+            size += log.costBytes(at: place)
+            if size > bytes { break }
+            (kept, place) = (kept + 1, place - 1)
+        }
+        return place
+    }
 
     /// Forgets the entries up to and with `index`; a snapshot or the state machine stands for them.
     ///

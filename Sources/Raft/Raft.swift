@@ -36,7 +36,7 @@ public import RaftModel
 ///
 /// Files: `Raft` holds the state, time, and the rule of terms; `Raft+Ready` what leaves;
 /// `Raft+Election`, `+Proposals`, `+Replication` (the leader's side of the log), `+Following`
-/// (the follower's), `+Snapshots`, `+ReadIndex`, `+Transfer`, `+Membership` their topics. `RaftLog`,
+/// (the follower's), `+Snapshots`, `+ReadIndex`, `+Rejoin`, `+Transfer`, `+Membership` their topics. `RaftLog`,
 /// `Members`, `Progress`, `FlightWindow` and `Durability` keep one thing each.
 public struct Raft: Sendable {
     let configuration: Configuration
@@ -52,6 +52,8 @@ public struct Raft: Sendable {
     var durability: Durability
     var emittedHardState: HardState
     var snapshotToPersist: Snapshot?
+    /// Nil: this member's log has all that it ever acknowledged (see `Raft+Rejoin`).
+    var rejoin: Rejoin?
 
     // MARK: What a restart forgets
 
@@ -63,11 +65,16 @@ public struct Raft: Sendable {
     var handedOutIndex: UInt64
     /// The last entry that the owner has applied.
     public internal(set) var appliedIndex: UInt64
+    /// The state machine waits for a snapshot.
+    public internal(set) var isStateVoid: Bool
+    /// A snapshot for a void state is on its way to the disk: nothing is applied to the old one.
+    var isReplacingState = false
 
     var jitter: ElectionJitter
     var electionTimeoutTicks = 0
     var electionElapsedTicks = 0
     var heartbeatElapsedTicks = 0
+    var helpElapsedTicks = 0
 
     // MARK: What a leader keeps
 
@@ -84,7 +91,7 @@ public struct Raft: Sendable {
 
     var outbox: [Message] = []
     var readStates: [ReadState] = []
-    var snapshotsWanted: [MemberID] = []
+    var snapshotsWanted: [SnapshotWanted] = []
     var refusedConfChanges: [Entry] = []
     var facts: [Fact] = []
     var emittedSoftState = SoftState(leader: .none, role: .follower)
@@ -111,6 +118,8 @@ public struct Raft: Sendable {
         members = Members(snapshot.confState.members, next: log.lastIndex + 1)
         handedOutIndex = snapshot.index
         appliedIndex = snapshot.index
+        isStateVoid = restored.isStateVoid
+        rejoin = restored.isRejoining ? Self.makeRejoin(seed: configuration.seed) : nil
         jitter = ElectionJitter(seed: configuration.seed)
         electionTimeoutTicks = jitter.draw(electionTicks: configuration.electionTicks)
         if configuration.fastForwardsFirstElection {
@@ -136,6 +145,11 @@ public struct Raft: Sendable {
     public mutating func tick() {
         electionElapsedTicks += 1
         if role == .leader { return tickAsLeader() }
+        helpElapsedTicks += 1
+        if helpElapsedTicks >= max(1, configuration.electionTicks / 2) {
+            helpElapsedTicks = 0
+            askForHelp()
+        }
         guard members.isVoter(id), electionElapsedTicks >= electionTimeoutTicks else { return }
         campaign()
     }

@@ -56,6 +56,8 @@ struct RaftLog: Sendable {
         return index == offset ? offsetTerm : entries[position(index)].term
     }
 
+    func costBytes(at index: UInt64) -> Int { entries[position(index)].costBytes }
+
     private func position(_ index: UInt64) -> Int {
         assert(index > offset && index <= lastIndex + 1)
         return Int(index - firstIndex)

@@ -25,7 +25,7 @@ extension Raft {
         public var readStates: [ReadState] = []
         /// Followers too far behind for the log: make a snapshot, call `sendSnapshot(_:to:)`, and
         /// later `snapshotReported(for:succeeded:)`, in any case.
-        public var snapshotsWanted: [MemberID] = []
+        public var snapshotsWanted: [SnapshotWanted] = []
         /// Conf changes proposed on this leader while another was under way. An empty entry went
         /// into the log in their place: tell their proposers now, they will never be applied.
         public var refusedConfChanges: [Entry] = []
@@ -56,6 +56,13 @@ extension Raft {
         /// False if only the commit index moved: then it need only be written some time, with no
         /// sync, and nothing waits for its report.
         public var needsSync: Bool
+    }
+
+    /// A follower that gets on only with a snapshot.
+    public struct SnapshotWanted: Equatable, Sendable {
+        public var member: MemberID
+        /// An older one is of no use to it.
+        public var indexMin: UInt64
     }
 
     public struct SoftState: Equatable, Sendable {

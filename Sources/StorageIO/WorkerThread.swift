@@ -35,6 +35,9 @@ package final class WorkerThread: Sendable {
         self.id = id
     }
 
+    /// The calling thread gets the processor and the disk only after all others.
+    package static func lowerPriority() { kvd_lower_thread_priority() }
+
     package func join() {
         let code = pthread_join(id, nil)
         precondition(code == 0, "thread joined twice, or by itself")

@@ -4,6 +4,7 @@ import KVServer
 import Logging
 import Raft
 import RaftModel
+import State
 import Storage
 import StorageIO
 
@@ -15,13 +16,19 @@ struct Boot: ~Copyable {
     let metadata: WALMetadata
     let wal: WAL<PosixStorage>
     let log: RecoveredLog
+    let state: MemberState
+    /// What the state was loaded from; index 0: nothing.
+    let snapshot: SnapshotMetadata
+    let snapshotFileBytes: Int
     let mark: CommitMark
+    let vote: VoteRecord<PosixStorage>
     /// Whether the log was there before this start.
     let isRestart: Bool
+    let isRejoining: Bool
+    let isStateVoid: Bool
 
     /// Opens the data dir, and makes a new member in it if none lives there.
     static func open(_ configuration: ServerConfiguration) throws(StartFailure) -> Boot {
-        let logger = Logger(label: "etcdserver")
         let storage = PosixStorage()
         let directory = try StartFailure.catching { () throws(DataDirectoryError) in
             try DataDirectory.open(
@@ -42,11 +49,13 @@ struct Boot: ~Copyable {
             Logger(label: "etcdmain").notice(
                 "the server is already initialized as member before, starting as etcd member...")
             noteIgnoredFlags(configuration)
+            if configuration.rejoins { try Salvage.run(directory, configuration) }
         } else {
-            try createLog(configuration, directory, logger)
+            try checkNothingLivedHere(directory)
+            try createLog(configuration, directory)
         }
         Kvd.write(configuration.memberNotes(isFirstStart: !isRestart))
-        return try recover(directory, configuration, isRestart: isRestart, logger)
+        return try recover(directory, configuration, isRestart: isRestart)
     }
 
     private static func noteIgnoredFlags(_ configuration: ServerConfiguration) {
@@ -59,16 +68,39 @@ struct Boot: ~Copyable {
             """)
     }
 
+    /// A dir without a log that has a snapshot or a mark was a member's: to begin anew in it would
+    /// make an empty cluster of what was a full one.
+    private static func checkNothingLivedHere(
+        _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) {
+        let signs = try StartFailure.catching { () throws(StorageError) -> [String] in
+            let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
+            var signs = try snapshots.list().map { snapshots.path(of: $0) }
+            for path in [directory.markPath, directory.votePath]
+            where try directory.storage.kind(of: path) != nil { signs.append(path) }
+            return signs
+        }
+        guard let sign = signs.first else { return }
+        throw StartFailure(
+            "etcdmain",
+            """
+            \(directory.walPath) holds no log, but \(sign) says that a member lived here: its log was \
+            deleted or moved. Put it back, or restore the member from a backup, or remove it from the \
+            cluster and add it again with an empty data dir; to begin a new member here, remove \
+            \(directory.memberPath)
+            """)
+    }
+
     /// Makes the log of a new member, without entries yet: `fill` writes those, at this start or,
     /// should this one be cut short, at the next.
     private static func createLog(
-        _ configuration: ServerConfiguration, _ directory: DataDirectory<PosixStorage>,
-        _ logger: Logger
+        _ configuration: ServerConfiguration, _ directory: DataDirectory<PosixStorage>
     ) throws(StartFailure) {
         let (metadata, _) = try firstMembers(configuration)
         try StartFailure.catching { () throws(WALError) in
             let wal = try WAL.create(
-                in: directory.walPath, storage: directory.storage, metadata: metadata)
+                in: directory.walPath, storage: directory.storage, metadata: metadata,
+                options: configuration.walOptions)
             try wal.close()
         }
     }
@@ -91,56 +123,134 @@ struct Boot: ~Copyable {
 
     /// Writes the entries that every first member's log begins with, if they are not there yet.
     private static func fill(
-        _ wal: WAL<PosixStorage>, _ log: inout RecoveredLog, _ configuration: ServerConfiguration
+        _ recovery: inout Recovery, _ configuration: ServerConfiguration
     ) throws(StartFailure) {
-        guard log.lastIndex == 0 else { return }
+        let found = recovery.log
+        guard found.lastIndex == 0 else { return }
         let (metadata, members) = try firstMembers(configuration)
-        guard metadata == log.metadata else {
+        guard metadata == found.metadata else {
             throw StartFailure(
                 "etcdmain",
                 """
                 data dir \(configuration.dataDirectory) holds the unfinished first start of member \
-                \(log.metadata.memberID) of cluster \(log.metadata.clusterID), but the flags now say \
-                member \(metadata.memberID) of cluster \(metadata.clusterID). Nothing was ever written \
-                there: remove it and start again, or go back to the flags of that start
+                \(found.metadata.memberID) of cluster \(found.metadata.clusterID), but the flags now \
+                say member \(metadata.memberID) of cluster \(metadata.clusterID). Nothing was ever \
+                written there: remove it and start again, or go back to the flags of that start
                 """)
         }
         let state = Bootstrap.hardState(members)
         let entries = Bootstrap.entries(members)
+        let wal = recovery.wal
         try StartFailure.catching { () throws(WALError) in
             try wal.append(hardState: state, entries: entries)
             try wal.sync()
         }
-        (log.hardState, log.entries) = (state, entries)
-        log.lastIndex = UInt64(entries.count)
-        log.lastTerm = Bootstrap.term
+        (recovery.log.hardState, recovery.log.entries) = (state, entries)
+        recovery.log.lastIndex = UInt64(entries.count)
+        recovery.log.lastTerm = Bootstrap.term
     }
 
     private static func recover(
         _ directory: DataDirectory<PosixStorage>, _ configuration: ServerConfiguration,
-        isRestart: Bool, _ logger: Logger
+        isRestart: Bool
     ) throws(StartFailure) -> Boot {
-        var (wal, log) = try StartFailure.catching { () throws(WALError) in
-            try WAL.recover(in: directory.walPath, storage: directory.storage)
-        }
-        for note in log.report.notes(lastIndex: log.lastIndex) {
+        var recovery = try Recovery.run(
+            directory, options: configuration.storeOptions, wal: configuration.walOptions)
+        for note in recovery.log.report.notes(lastIndex: recovery.log.lastIndex) {
             Logger(label: "wal").warning("\(note)")
         }
-        try fill(wal, &log, configuration)
-        let mark = try StartFailure.catching { () throws(StorageError) in
-            try CommitMark.open(
-                directory.markPath, storage: directory.storage, memberID: log.metadata.memberID)
-        }
-        try checkNothingIsMissing(log, mark, directory)
+        noteEtcd(recovery, isRestart: isRestart)
+        let isRejoining = try hasNote(.rejoining, directory)
+        // A first start that was cut short; a log that was lost begins elsewhere.
+        if !isRejoining { try fill(&recovery, configuration) }
+        let member = recovery.log.metadata.memberID
+        let (mark, vote) = try openRecords(directory, member)
+        if !isRejoining { try checkNothingIsMissing(recovery.log, mark, directory) }
+        if configuration.forcesNewCluster { try force(&recovery) }
+        try remember(vote, in: &recovery)
         let verb = isRestart ? "restarting" : "starting"
-        let commit = isRestart ? " at commit index \(log.hardState.commit)" : ""
-        logger.info(
-            """
-            \(verb) member \(log.metadata.memberID) in cluster \(log.metadata.clusterID)\(commit)
-            """)
+        let commit = isRestart ? " at commit index \(recovery.log.hardState.commit)" : ""
+        Logger(label: "etcdserver").info(
+            "\(verb) member \(member) in cluster \(recovery.log.metadata.clusterID)\(commit)")
         return Boot(
-            directory: directory, metadata: log.metadata, wal: wal, log: log, mark: mark,
-            isRestart: isRestart)
+            directory: directory, metadata: recovery.log.metadata, wal: recovery.wal,
+            log: recovery.log, state: recovery.state, snapshot: recovery.snapshot,
+            snapshotFileBytes: recovery.snapshotFileBytes, mark: mark, vote: vote,
+            isRestart: isRestart, isRejoining: isRejoining,
+            isStateVoid: try hasNote(.stateIsVoid, directory))
+    }
+
+    private static func hasNote(
+        _ note: DataDirectoryNote, _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) -> Bool {
+        try StartFailure.catching { () throws(StorageError) in try directory.has(note) }
+    }
+
+    private static func openRecords(
+        _ directory: DataDirectory<PosixStorage>, _ member: MemberID
+    ) throws(StartFailure) -> (CommitMark, VoteRecord<PosixStorage>) {
+        let mark = try StartFailure.catching { () throws(StorageError) in
+            try CommitMark.open(directory.markPath, storage: directory.storage, memberID: member)
+        }
+        let vote = try StartFailure.catching { () throws(StorageError) in
+            try VoteRecord.open(directory.votePath, storage: directory.storage, member: member)
+        }
+        return (mark, vote)
+    }
+
+    /// A log that lost its end may have lost a vote with it; the record has not.
+    private static func remember(
+        _ record: borrowing VoteRecord<PosixStorage>, in recovery: inout Recovery
+    ) throws(StartFailure) {
+        guard let (term, vote) = record.recalled else { return }
+        var state = recovery.log.hardState
+        guard term > state.term || (term == state.term && state.vote == .none && vote != .none)
+        else { return }
+        (state.term, state.vote) = (term, vote)
+        recovery.log.hardState = state
+    }
+
+    /// What etcd left, at the first start of a kvd on it.
+    private static func noteEtcd(_ recovery: borrowing Recovery, isRestart: Bool) {
+        let log = recovery.log
+        guard isRestart, log.report.writer != .kvd else { return }
+        let version = recovery.state.clusterVersion.map { " of cluster version \($0.majorMinor)" }
+        let family = log.report.writer == .etcd3 ? "etcd 3" : "etcd 2"
+        let snapshot =
+            recovery.snapshot.index > 0
+            ? "snapshot at index \(recovery.snapshot.index)" : "no snapshot"
+        Logger(label: "etcdserver").notice(
+            """
+            \(family) data dir\(version ?? ""): \(snapshot), \(log.entries.count) entries up to index \
+            \(log.lastIndex). Its files stay until kvd's first own snapshot is safe
+            """)
+    }
+
+    /// `--force-new-cluster`: what is committed stays, and this member is the only one.
+    private static func force(_ recovery: inout Recovery) throws(StartFailure) {
+        let (base, commit) = (recovery.snapshot.index, recovery.log.hardState.commit)
+        let kept = Array(recovery.log.entries.prefix(Int(commit - base)))
+        let metadata = recovery.log.metadata
+        Logger(label: "etcdserver").notice(
+            """
+            forcing restart of member \(metadata.memberID) in cluster \(metadata.clusterID) at \
+            commit index \(commit)
+            """)
+        let members = ForcedCluster.members(recovery.snapshot.confState.members, after: kept)
+        let added = ForcedCluster.entries(
+            own: metadata.memberID, members: members, term: recovery.log.hardState.term,
+            lastIndex: commit)
+        var state = recovery.log.hardState
+        state.commit = commit + UInt64(added.count)
+        let wal = recovery.wal
+        try StartFailure.catching { () throws(WALError) in
+            try wal.append(hardState: state, entries: added)
+            try wal.sync()
+        }
+        recovery.log.entries = kept + added
+        recovery.log.hardState = state
+        recovery.log.lastIndex = state.commit
+        recovery.log.lastTerm = recovery.log.entries.last?.term ?? recovery.snapshot.term
     }
 
     /// What was applied was durable before. A log that ends earlier has lost entries at its end,
@@ -159,21 +269,25 @@ struct Boot: ~Copyable {
             """
             the log in \(directory.walPath) ends at index \(log.lastIndex), but this member had \
             applied entries up to \(applied) (\(directory.markPath)): entries that were acknowledged \
-            are missing at its end. Restore the data dir from a backup, or remove this member from \
-            the cluster and add it again with an empty data dir
+            are missing at its end. Start it with --rejoin to fetch them from its peers, or restore \
+            the data dir from a backup
             """)
     }
 
     /// What Raft starts from.
     var restored: Raft.RestoredState {
-        Raft.RestoredState(hardState: log.hardState, entries: log.entries)
+        Raft.RestoredState(
+            hardState: log.hardState, snapshot: snapshot, entries: log.entries,
+            isRejoining: isRejoining, isStateVoid: isStateVoid)
     }
 
     /// The index that has to be applied before plain reads are answered: what this member had
     /// applied before, as far as it can be known; else all that its log has.
     var readableFrom: UInt64 {
         switch mark.recalled {
+        case .exact(let values) where isRejoining: values.commit
         case .exact(let values): min(values.commit, log.lastIndex)
+        case .older(let values) where isRejoining: max(values.commit, log.lastIndex)
         case .older, .unknown: isRestart ? log.lastIndex : log.hardState.commit
         }
     }

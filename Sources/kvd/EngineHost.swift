@@ -18,18 +18,25 @@ import Transport
 /// connections, all messages, all syncs that ended. So batches grow with the load by themselves.
 final class EngineHost {
     let engine: Engine
-    private let eventLoop: any EventLoop
-    private let log = Logger(label: "etcdserver")
+    let eventLoop: any EventLoop
+    let log = Logger(label: "etcdserver")
     private var mark: CommitMark
     /// Holds the lock of the data dir for as long as the node lives.
     private let directory: DataDirectory<PosixStorage>
+    let keeper: SnapshotKeeper
+    /// Of the last batch handed to the log.
+    private var submittedSequence: UInt64 = 0
+    /// A leader's snapshot takes the place of a void state when this batch is durable.
+    private var restoringSequence: UInt64?
+    /// Members that wait for a snapshot newer than there is.
+    var waitingForSnapshot: [Raft.SnapshotWanted] = []
     private var markedIndex: UInt64 = 0
     /// Set once, right after this was made; released at the stop.
-    private var parts: Parts?
+    private(set) var parts: Parts?
     private var effects = Effects()
     private var isPumpScheduled = false
     private var ticker: RepeatedTask?
-    private var peerFeatures: [MemberID: PeerFeatures] = [:]
+    private(set) var peerFeatures: [MemberID: PeerFeatures] = [:]
     private let onStop: @Sendable (StopReason) -> Void
 
     struct Parts {
@@ -40,13 +47,14 @@ final class EngineHost {
 
     init(
         engine: Engine, directory: DataDirectory<PosixStorage>,
-        mark: consuming CommitMark, eventLoop: any EventLoop,
+        mark: consuming CommitMark, keeper: SnapshotKeeper, eventLoop: any EventLoop,
         onStop: @escaping @Sendable (StopReason) -> Void
     ) {
         eventLoop.preconditionInEventLoop()
         self.engine = engine
         self.mark = mark
         self.directory = directory
+        self.keeper = keeper
         self.eventLoop = eventLoop
         self.onStop = onStop
     }
@@ -74,6 +82,10 @@ final class EngineHost {
     /// Everything up to this batch is on the disk.
     func persisted(through sequence: UInt64) {
         engine.persisted(through: sequence)
+        if let restoring = restoringSequence, restoring <= sequence {
+            restoringSequence = nil
+            change(.stateIsVoid, isSet: false)
+        }
         needsPump()
     }
 
@@ -93,7 +105,7 @@ final class EngineHost {
         guard let parts else { return }
         advance()
         engine.pump(into: &effects)
-        for batch in effects.persist { parts.writer.submit(LogBatch(batch)) }
+        for batch in effects.persist { persist(batch, parts) }
         if !effects.messages.isEmpty { parts.peers.send(effects.messages) }
         storeMark()
         if effects.peersChanged { updatePeers(parts) }
@@ -103,7 +115,56 @@ final class EngineHost {
         }
         if !effects.removedContent.isEmpty { release(effects.removedContent) }
         if effects.wantsVersions { askVersions(parts) }
+        carryOutSnapshots()
         if let reason = effects.stop { onStop(reason) }
+    }
+
+    private func persist(_ batch: Raft.PersistBatch, _ parts: Parts) {
+        if let snapshot = batch.snapshot { install(snapshot, before: batch.sequence, parts) }
+        parts.writer.submit(LogBatch(batch))
+        submittedSequence = batch.sequence
+    }
+
+    /// Puts a leader's snapshot, which is a durable file by now, in the place of the state. The log
+    /// names it in a batch of its own, which comes before the entries that follow it.
+    private func install(_ snapshot: Snapshot, before sequence: UInt64, _ parts: Parts) {
+        guard let arrival = keeper.take(snapshot.metadata) else {
+            preconditionFailure("only what has arrived is handed to Raft")
+        }
+        let watchers = engine.install(arrival.image, fileBytes: arrival.fileBytes)
+        parts.clients.endWatches(watchers)
+        let metadata = snapshot.metadata
+        parts.writer.submit(
+            LogBatch(
+                sequence: sequence - 1,
+                snapshot: WALSnapshotRecord(index: metadata.index, term: metadata.term)))
+        restoringSequence = sequence
+    }
+
+    /// The log names a snapshot of our own, so that an etcd's reader finds it there.
+    func recordInLog(_ metadata: SnapshotMetadata) {
+        parts?.writer.submit(
+            LogBatch(
+                sequence: submittedSequence,
+                snapshot: WALSnapshotRecord(index: metadata.index, term: metadata.term)))
+    }
+
+    private func carryOutSnapshots() {
+        if let image = effects.snapshot { save(image) }
+        if !effects.snapshotsWanted.isEmpty { send(effects.snapshotsWanted) }
+        if effects.stateIsVoid { change(.stateIsVoid, isSet: true) }
+        if effects.hasRejoined { change(.rejoining, isSet: false) }
+    }
+
+    private func change(_ note: DataDirectoryNote, isSet: Bool) {
+        let (directory, log) = (directory, log)
+        keeper.run {
+            do throws(StorageError) {
+                if isSet { try directory.leave(note) } else { try directory.remove(note) }
+            } catch {
+                log.error("the note \(note.rawValue) could not be changed: \(error)")
+            }
+        }
     }
 
     /// Before any answer that shows the store leaves: it is what the next start may not fall behind.
@@ -157,6 +218,20 @@ final class EngineHost {
 
 extension EngineHost: PeerTransportDelegate {
     func received(_ messages: [Message], from peer: MemberID) {
+        guard messages.contains(where: { $0.kind == .snapshot }) else {
+            return receive(messages)
+        }
+        for message in messages {
+            // An etcd 2.x leader's snapshot carries the state with it.
+            if let snapshot = message.snapshot, !snapshot.data.isEmpty {
+                takeIn(message, snapshot)
+            } else {
+                receive([message])
+            }
+        }
+    }
+
+    func receive(_ messages: [Message]) {
         advance()
         engine.receive(messages)
         needsPump()

@@ -65,6 +65,8 @@ import Testing
         try restored.tree.checkInvariants()
         #expect(Seen.entries(of: restored.tree) == Seen.entries(of: original.tree))
         #expect(restored.statistics == original.statistics)
+        #expect(restored.contentHash == original.contentHash)
+        #expect(restored.image.nodeCount == original.image.nodeCount)
         #expect(restored.currentIndex == original.currentIndex)
         #expect(restored.history.oldestIndex == original.history.oldestIndex)
         for index in original.history.oldestIndex...original.history.lastIndex {

@@ -42,7 +42,7 @@ extension Interaction {
     ///             [uncommitted=BYTES] [message=BYTES] [rounds=N]
     ///     members 1 2 bootstrap=yes           as above, and the log begins with their conf changes
     ///     join 4                              a member with an empty disk, that knows nobody
-    ///     restore 1 term=3 vote=2 commit=2 log=1,1,2 [snapshot=INDEX/TERM] [entries terms]
+    ///     restore 1 term=3 vote=2 commit=2 log=1,1,2 [snapshot=INDEX/TERM] [rejoin=yes]
     ///     restart 1, down 1, features 1 kvd|etcd23
     mutating func handleWorld(_ name: String, _ arguments: Arguments) throws -> Bool {
         switch name {
@@ -105,18 +105,20 @@ extension Interaction {
         let entries = terms.enumerated().map { position, term in
             Entry(term: term, index: metadata.index + UInt64(position) + 1)
         }
-        return TestDisk(
+        var disk = TestDisk(
             hardState: HardState(
                 term: try arguments.number("term", default: terms.last ?? 0),
                 vote: MemberID(try arguments.number("vote")),
                 commit: try arguments.number("commit")),
             snapshot: Snapshot(metadata: metadata), entries: entries)
+        disk.isRejoining = arguments.named["rejoin"] == "yes"
+        return disk
     }
 
     // MARK: Calls on one member
 
     ///     campaign 1, timeout 1 12, tick 1 [count], propose 1 a b, conf 1 add|remove|update 4
-    ///     read 1 7, transfer 1 2, compact 1 5, unreachable 1 2
+    ///     read 1 7, transfer 1 2, compact 1 5, unreachable 1 2, void 1
     ///     snapshot 1 2, report 1 2 ok|failed
     ///     step append from=2 to=1 term=3 ...
     mutating func handleMember(_ name: String, _ arguments: Arguments) throws -> Bool {
@@ -163,6 +165,8 @@ extension Interaction {
         case "compact":
             let index = try arguments.number(1)
             try with(arguments.id()) { $0.raft.compact(through: index) }
+        case "void":
+            try with(arguments.id()) { $0.raft.voidState() }
         case "unreachable":
             let other = MemberID(try arguments.number(1))
             try with(arguments.id()) { $0.raft.unreachable(other) }

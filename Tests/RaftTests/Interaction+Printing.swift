@@ -59,7 +59,10 @@ extension Interaction {
         for read in ready.readStates {
             lines.append("\(id) may read \(read.context) at \(read.index)")
         }
-        for other in ready.snapshotsWanted { lines.append("\(id) wants a snapshot for \(other)") }
+        for wanted in ready.snapshotsWanted {
+            let floor = wanted.indexMin > 0 ? " at \(wanted.indexMin) or later" : ""
+            lines.append("\(id) wants a snapshot for \(wanted.member)\(floor)")
+        }
         for entry in ready.refusedConfChanges {
             lines.append("\(id) gives back \(describe(entry))")
         }

@@ -79,9 +79,10 @@ struct Judge {
 
     /// A member knows its log to be committed up to `raft.commitIndex`, formerly `known`.
     ///
-    /// What nobody knew before is durable on a majority: `disks` are those of members 1, 2, ….
+    /// What nobody knew before is durable on a majority: `disks` are those of members 1, 2, …, and
+    /// `lost` what they had before they lost some of it.
     mutating func commits(
-        _ raft: Raft, known: UInt64, disks: [TestDisk]
+        _ raft: Raft, known: UInt64, disks: [TestDisk], lost: [TestDisk?]
     ) throws(Violation) {
         let first = max(known + 1, raft.firstIndex)
         guard first <= raft.commitIndex else { return }
@@ -96,8 +97,9 @@ struct Judge {
             }
             let voters = raft.confState.members
             let holders = voters.count { voter in
-                let disk = disks[Int(voter.rawValue) - 1]
-                return index <= disk.snapshot.metadata.index || disk.term(at: index) == term
+                let position = Int(voter.rawValue) - 1
+                return disks[position].holds(index, term)
+                    || lost[position]?.holds(index, term) ?? false
             }
             guard raft.isLeader, holders > voters.count / 2 else {
                 throw Violation(

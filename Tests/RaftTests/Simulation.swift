@@ -32,6 +32,8 @@ struct Simulation {
         var transferPerMille: Int
         var featuresPerMille: Int
         var compactionPerMille: Int
+        /// A member that crashes loses the end of its log, durable or not; one at a time.
+        var rotPercent: Int
 
         init(_ random: inout SplitMix64) {
             lossPercent = random.pick([0, 2, 10, 40])
@@ -53,6 +55,7 @@ struct Simulation {
             transferPerMille = random.pick([0, 5])
             featuresPerMille = random.pick([0, 0, 5])
             compactionPerMille = random.pick([0, 10, 50])
+            rotPercent = random.pick([0, 30, 80])
         }
 
         /// Everything works, so that in the end all must agree.
@@ -66,7 +69,7 @@ struct Simulation {
             (weather.leaderCrashPerMille, weather.restartPercent) = (0, 100)
             (weather.cutLeaderPercent, weather.crashVoterPercent) = (0, 0)
             weather.cutOnAnswerPercent = 0
-            weather.compactionPerMille = 0
+            (weather.compactionPerMille, weather.rotPercent) = (0, 0)
             return weather
         }
     }
@@ -83,6 +86,8 @@ struct Simulation {
         /// The last term that it was seen to lead, and when it is to be cut off for it.
         var ledTerm: UInt64 = 0
         var cutAt: Int?
+        /// What it had, if it lost some of it and has not got it back.
+        var lost: TestDisk?
     }
 
     struct Flight {
@@ -109,6 +114,7 @@ struct Simulation {
     var reads: [UInt64: UInt64] = [:]
     var lastRead: UInt64 = 0
     var readsAnswered = 0
+    var rejoinsBegun = 0
     /// Goes into the digest of a run, so that two runs of a seed can be compared.
     var trace: UInt64 = 0
 
@@ -159,7 +165,7 @@ struct Simulation {
         for i in members.indices {
             if members[i].isDown {
                 if random.chance(percent: weather.restartPercent) {
-                    members[i] = started(i, members[i].disk)
+                    restart(i)
                 }
                 continue
             }
@@ -194,6 +200,24 @@ struct Simulation {
         }
         members[i].batches = []
         members[i].isDown = true
+        if canRot(i), random.chance(percent: weather.rotPercent) {
+            members[i].lost = members[i].disk
+            members[i].disk.loseEntries(1 + random.below(members[i].disk.entries.count))
+            rejoinsBegun += 1
+        }
+    }
+
+    /// No majority may rot; and members of etcd 2.x cannot help one that did.
+    private func canRot(_ i: Int) -> Bool {
+        features == .kvd && weather.featuresPerMille == 0 && weather.confChangePerMille == 0
+            && members.count > 2 && members.allSatisfy { $0.lost == nil }
+            && !members[i].disk.entries.isEmpty
+    }
+
+    private mutating func restart(_ i: Int) {
+        let lost = members[i].lost
+        members[i] = started(i, members[i].disk)
+        members[i].lost = lost
     }
 
     private mutating func writeSome(_ i: Int) throws(Judge.Violation) {
@@ -217,9 +241,7 @@ struct Simulation {
         members[i].batches.removeFirst(count)
         members[i].raft.persisted(through: last)
         try pump(i)
-        if votes, random.chance(percent: weather.crashVoterPercent) {
-            members[i] = started(i, members[i].disk)
-        }
+        if votes, random.chance(percent: weather.crashVoterPercent) { restart(i) }
     }
 
     private mutating func deliverDue() throws(Judge.Violation) {
@@ -327,9 +349,12 @@ struct Simulation {
             ready.messages.forEach { send($0) }
             try apply(ready.committed, on: i)
             for read in ready.readStates { try check(read, on: i) }
-            for follower in ready.snapshotsWanted { sendSnapshot(from: i, to: follower) }
+            for wanted in ready.snapshotsWanted { sendSnapshot(from: i, to: wanted.member) }
         }
         try look(at: i)
+        if members[i].lost != nil, !members[i].raft.isRejoining {
+            (members[i].lost, members[i].disk.isRejoining) = (nil, false)
+        }
     }
 
     private mutating func look(at i: Int) throws(Judge.Violation) {
@@ -344,7 +369,8 @@ struct Simulation {
         }
         let known = members[i].knownCommit
         guard members[i].raft.commitIndex > known else { return }
-        try judge.commits(members[i].raft, known: known, disks: members.map(\.disk))
+        try judge.commits(
+            members[i].raft, known: known, disks: members.map(\.disk), lost: members.map(\.lost))
         members[i].knownCommit = members[i].raft.commitIndex
     }
 
@@ -401,19 +427,21 @@ struct Simulation {
         for i in members.indices { members[i].cutAt = nil }
         (weather.electionTicks, weather.messageBytesMax) = (electionTicks, 1000)
         for i in members.indices {
-            if members[i].isDown { members[i] = started(i, members[i].disk) }
+            if members[i].isDown { restart(i) }
             members[i].group = 0
             // Between members of etcd 2.x, one may stay at a higher term than the leader for ever.
             members[i].raft.setFeatures(.kvd)
         }
         features = .kvd
-        for _ in 0..<3000 {
+        // A member far behind may get an entry a message, as its leader was configured.
+        for _ in 0..<8000 {
             try step()
             if isSettled { return }
         }
         let lines = members.map {
             "\($0.raft.id) \($0.raft.role) \($0.raft.term) \($0.raft.commitIndex)"
                 + " \($0.raft.lastIndex) of \($0.raft.confState.members)"
+                + ($0.raft.isLeader ? " \($0.raft.memberStatuses)" : "")
         }
         throw Judge.Violation(description: "does not settle: \(lines.joined(separator: "; "))")
     }

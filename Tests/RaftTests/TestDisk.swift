@@ -6,6 +6,8 @@ struct TestDisk {
     private(set) var hardState = HardState.empty
     private(set) var snapshot = Snapshot()
     private(set) var entries: [Entry] = []
+    /// Set for a disk that lost a part of its log.
+    var isRejoining = false
 
     init(snapshot: Snapshot) { self.snapshot = snapshot }
 
@@ -35,6 +37,16 @@ struct TestDisk {
         return entries[Int(index - snapshot.metadata.index) - 1].term
     }
 
+    func holds(_ index: UInt64, _ term: UInt64) -> Bool {
+        index <= snapshot.metadata.index || self.term(at: index) == term
+    }
+
+    /// Rot takes the log's last `count` entries; the vote is kept elsewhere.
+    mutating func loseEntries(_ count: Int) {
+        entries.removeLast(count)
+        isRejoining = true
+    }
+
     /// How many records a batch is written as: its snapshot, each entry, its hard state.
     static func recordCount(of batch: Raft.PersistBatch) -> Int {
         (batch.snapshot == nil ? 0 : 1) + batch.entries.count + (batch.hardState == nil ? 0 : 1)
@@ -48,8 +60,13 @@ struct TestDisk {
             return left >= 0
         }
         if let new = batch.snapshot, takeOne() {
+            let index = new.metadata.index
+            if term(at: index) == new.metadata.term, index >= snapshot.metadata.index {
+                entries.removeFirst(Int(index - snapshot.metadata.index))
+            } else {
+                entries = []
+            }
             snapshot = new
-            entries = []
         }
         for entry in batch.entries where takeOne() {
             precondition(entry.index > snapshot.metadata.index && entry.index <= lastIndex + 1)
@@ -71,6 +88,7 @@ struct TestDisk {
         var hardState = hardState
         hardState.commit = min(hardState.commit, lastIndex)
         return Raft.RestoredState(
-            hardState: hardState, snapshot: snapshot.metadata, entries: entries)
+            hardState: hardState, snapshot: snapshot.metadata, entries: entries,
+            isRejoining: isRejoining)
     }
 }

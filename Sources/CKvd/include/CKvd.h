@@ -43,6 +43,10 @@ int64_t kvd_monotonic_nanoseconds(void);
 // Names the calling thread, as top and gdb show it: 15 bytes at most.
 void kvd_name_thread(const char *name);
 
+// Lets every other thread go first, on the processor and at the disk. Best effort: where the
+// system does not let it, nothing changes.
+void kvd_lower_thread_priority(void);
+
 // Where `pattern` begins in `bytes` at or after `from`; `count` if nowhere. Fast over zeros.
 size_t kvd_find(const void *bytes, size_t count, size_t from, const void *pattern, size_t size);
 

@@ -1,0 +1,100 @@
+import KeyStore
+import Logging
+package import Raft
+package import RaftModel
+package import State
+
+/// Snapshots: when one is taken, what becomes of the log behind it, and what a member that gets one
+/// from its leader does with it.
+///
+///     pump ─▶ effects.snapshot: an image, made in O(1)   the owner writes it out on another thread
+///          ◀─ snapshotSaved: it is durable               the log in memory is cut behind it
+///     pump ─▶ effects.snapshotsWanted                    the owner sends a saved one, or asks for a
+///          ◀─ snapshotMessage(for:to:)                   fresh one with `wantSnapshot()`
+///     pump ─▶ effects.persist with a snapshot            the owner calls `install` with its image
+///                                                        before it hands the batch to the log
+extension Engine {
+    /// Makes an image to be written out, if it is time or somebody asked for one.
+    func takeSnapshotIfDue() {
+        guard snapshotUnderWay == nil, !raft.isStateVoid, state.appliedIndex > snapshotIndex else {
+            return
+        }
+        guard isSnapshotWanted || (policy.isDue && now >= snapshotRetryAt) else { return }
+        isSnapshotWanted = false
+        snapshotUnderWay = (state.appliedIndex, policy.begin())
+        effects.snapshot = state.image(confState: raft.confState)
+    }
+
+    /// Asks for a snapshot of the state as it is, with the next pump. Returns false if the newest
+    /// one is just that.
+    @discardableResult
+    package func wantSnapshot() -> Bool {
+        guard state.appliedIndex > snapshotIndex else { return false }
+        isSnapshotWanted = true
+        return true
+    }
+
+    /// The image of the last `effects.snapshot` is durable.
+    package func snapshotSaved(index: UInt64, fileBytes: Int) {
+        guard let underWay = snapshotUnderWay, underWay.index == index else { return }
+        snapshotUnderWay = nil
+        snapshotIndex = max(snapshotIndex, index)
+        policy.saved(fileBytes: fileBytes)
+        compactLog()
+    }
+
+    /// It could not be written. Another is tried after a while.
+    package func snapshotFailed(index: UInt64) {
+        guard let underWay = snapshotUnderWay, underWay.index == index else { return }
+        snapshotUnderWay = nil
+        policy.failed(underWay.begun)
+        snapshotRetryAt = now + Self.snapshotRetryInterval
+    }
+
+    private static var snapshotRetryInterval: Int64 { 30_000_000_000 }
+    /// Entries that stay in memory behind a snapshot, for followers that are a little behind; etcd's.
+    private static var catchUpEntries: Int { 5000 }
+    private static var catchUpBytes: Int { 32 << 20 }
+
+    private func compactLog() {
+        let isAlone = membership.members.count < 2
+        let index = raft.compactionIndex(
+            behind: min(snapshotIndex, raft.appliedIndex),
+            keepingEntries: isAlone ? 0 : Self.catchUpEntries, bytes: Self.catchUpBytes)
+        guard index >= raft.firstIndex else { return }
+        raft.compact(through: index)
+        serverLog.info("compacted raft log at \(index)")
+    }
+
+    // MARK: For a follower
+
+    /// The message that carries the news of a snapshot to a follower that wants it; the state itself
+    /// goes beside it. Nil: it needs none any more. Whatever becomes of it, call `reportSnapshot`.
+    package func snapshotMessage(_ metadata: SnapshotMetadata, to member: MemberID) -> Message? {
+        guard metadata.index >= raft.firstIndex - 1, metadata.index <= raft.appliedIndex else {
+            return nil
+        }
+        return raft.sendSnapshot(Snapshot(metadata: metadata), to: member)
+    }
+
+    // MARK: From a leader
+
+    /// Puts a leader's snapshot in the place of the state; it is durable as a file of `fileBytes`.
+    ///
+    /// Returns the watchers that can no longer be served: whether they missed something, nobody can
+    /// tell them any more.
+    package func install(_ image: StateImage, fileBytes: Int) -> [WatcherID] {
+        let before = state.appliedIndex
+        let cancelled = state.restore(image)
+        snapshotIndex = image.index
+        policy.restarted(fileBytes: fileBytes)
+        hashes.removeAll()
+        effects.peersChanged = true
+        serverLog.notice(
+            """
+            the state is now that of the leader's snapshot at index \(image.index), term \
+            \(image.term), with \(image.nodeCount) keys; it was at index \(before)
+            """)
+        return cancelled
+    }
+}

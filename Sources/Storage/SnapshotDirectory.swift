@@ -1,0 +1,77 @@
+public import StorageIO
+
+/// The snapshots of a member, `member/snap`: made, listed, received, set aside, removed.
+///
+///     <term>-<index>.ksnap          whole, whenever it was looked at
+///     <term>-<index>.ksnap.tmp      being written
+///     <term>-<index>.ksnap.part     coming in from a leader; goes on where it stopped
+///     <term>-<index>.snap           etcd's
+///     <name>.broken                 found damaged
+///
+/// Synchronous; to be used by one thread at a time.
+public struct SnapshotDirectory<IO: FileStorage>: Sendable {
+    private static var temporarySuffixes: [String] { [".tmp", ".part"] }
+
+    public let path: String
+    public let storage: IO
+
+    public init(_ path: String, storage: IO) {
+        (self.path, self.storage) = (path, storage)
+    }
+
+    public func path(of name: SnapshotName) -> String { "\(path)/\(name)" }
+
+    /// Newest first.
+    public func list() throws(StorageError) -> [SnapshotName] {
+        try storage.list(path).compactMap(SnapshotName.init).sorted { $0.isNewer(than: $1) }
+    }
+
+    /// Begins a snapshot.
+    public func create(
+        _ header: SnapshotHeader, pace: WritePace = .unlimited
+    ) throws(SnapshotError) -> SnapshotWriter<IO> {
+        try SnapshotWriter(header, directory: path, storage: storage, pace: pace)
+    }
+
+    /// Opens one of kvd's own.
+    public func open(_ name: SnapshotName) throws(SnapshotError) -> SnapshotReader<IO> {
+        precondition(name.format == .kvd)
+        return try SnapshotReader(path(of: name), storage: storage)
+    }
+
+    /// Begins or goes on with taking in a snapshot that somebody else made.
+    public func receive(_ name: SnapshotName) throws(SnapshotError) -> SnapshotReceiver<IO> {
+        precondition(name.format == .kvd)
+        return try SnapshotReceiver(name, directory: path, storage: storage)
+    }
+
+    /// Sets a damaged snapshot aside, as etcd does.
+    public func markBroken(_ name: SnapshotName) throws(StorageError) {
+        try storage.rename(path(of: name), to: "\(path(of: name)).broken")
+        try storage.syncDirectory(path)
+    }
+
+    /// Removes what earlier runs did not finish.
+    public func removeTemporaries() throws(StorageError) {
+        let names = try storage.list(path).filter { name in
+            Self.temporarySuffixes.contains { name.hasSuffix($0) }
+        }
+        guard !names.isEmpty else { return }
+        for name in names { try storage.remove("\(path)/\(name)") }
+        try storage.syncDirectory(path)
+    }
+
+    /// Removes all but the newest `count` (0: none is removed) and says which. etcd's own stay until
+    /// one of kvd's is newer than all of them.
+    public func purge(keeping count: Int) throws(StorageError) -> [SnapshotName] {
+        guard count > 0 else { return [] }
+        let names = try list()
+        guard names.first?.format == .kvd else { return [] }
+        let old = names.dropFirst(count)
+        guard !old.isEmpty else { return [] }
+        // Oldest first: what is left is always the newest.
+        for name in old.reversed() { try storage.remove(path(of: name)) }
+        try storage.syncDirectory(path)
+        return Array(old)
+    }
+}

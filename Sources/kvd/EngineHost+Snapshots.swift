@@ -1,0 +1,114 @@
+import Cluster
+import KVServer
+import Logging
+import NIOCore
+import Raft
+import RaftModel
+import State
+import Storage
+import StorageIO
+import Transport
+
+/// Snapshots on their way: to the disk, to followers, and from the leader.
+extension EngineHost {
+    // MARK: To the disk
+
+    func save(_ image: StateImage) {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let loop = eventLoop
+        keeper.save(image, pace: Self.pace) { result in
+            loop.execute { bound.value.saved(result, index: image.index) }
+        }
+    }
+
+    /// Slow enough to leave the log's syncs alone; a million keys take some seconds.
+    private static var pace: WritePace { .bytesPerSecond(64 << 20) }
+
+    private func saved(_ result: Result<SnapshotKeeper.Saved, SnapshotError>, index: UInt64) {
+        switch result {
+        case .success(let saved):
+            recordInLog(saved.metadata)
+            engine.snapshotSaved(index: index, fileBytes: saved.fileBytes)
+            if let oldest = saved.oldestIndex { parts?.writer.release(through: oldest) }
+            let waiting = waitingForSnapshot
+            waitingForSnapshot = []
+            send(waiting)
+        case .failure(let error):
+            log.error("the snapshot at index \(index) was not saved: \(error)")
+            engine.snapshotFailed(index: index)
+            for wanted in waitingForSnapshot {
+                engine.reportSnapshot(wanted.member, succeeded: false)
+            }
+            waitingForSnapshot = []
+        }
+        needsPump()
+    }
+
+    // MARK: To followers
+
+    func send(_ wanted: [Raft.SnapshotWanted]) {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let (loop, keeper) = (eventLoop, keeper)
+        for wanted in wanted {
+            let isKvd = peerFeatures[wanted.member]?.contains(.snapshots) ?? false
+            keeper.run {
+                let found = keeper.newest(indexMin: wanted.indexMin)
+                let outgoing = isKvd ? found.map(SnapshotKeeper.Outgoing.file) : keeper.forEtcd(found)
+                loop.execute { bound.value.send(outgoing, to: wanted) }
+            }
+        }
+    }
+
+    private func send(_ outgoing: SnapshotKeeper.Outgoing?, to wanted: Raft.SnapshotWanted) {
+        advance()
+        guard let outgoing else {
+            // None is new enough: the next one will be.
+            guard engine.wantSnapshot() else {
+                engine.reportSnapshot(wanted.member, succeeded: false)
+                return needsPump()
+            }
+            waitingForSnapshot.append(wanted)
+            return needsPump()
+        }
+        guard var message = engine.snapshotMessage(outgoing.metadata, to: wanted.member) else {
+            engine.reportSnapshot(wanted.member, succeeded: false)
+            return needsPump()
+        }
+        switch outgoing {
+        case .file(let file):
+            parts?.peers.sendSnapshot(message, source: file)
+        case .data(let data, _):
+            message.snapshot?.data = data
+            parts?.peers.send([message])
+        }
+        needsPump()
+    }
+
+    // MARK: From the leader
+
+    func snapshotSink(
+        for message: Message, from peer: MemberID, sizeBytes: Int
+    ) -> SnapshotSinkVerdict {
+        guard let metadata = message.snapshot?.metadata else {
+            return .refuse(reason: "the message has no snapshot")
+        }
+        do throws(SnapshotError) {
+            return .accept(try IncomingSnapshot(keeper, metadata, sizeBytes: sizeBytes))
+        } catch {
+            return .refuse(reason: "\(error)")
+        }
+    }
+
+    /// Makes a file of our own of the state that an etcd 2.x leader sent, and only then tells Raft.
+    func takeIn(_ message: Message, _ snapshot: Snapshot) {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let (loop, keeper, log) = (eventLoop, keeper, log)
+        keeper.run {
+            guard keeper.takeIn(snapshot, log) else { return }
+            var message = message
+            message.snapshot?.data = []
+            let bare = message
+            loop.execute { bound.value.receive([bare]) }
+        }
+    }
+}

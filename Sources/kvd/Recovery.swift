@@ -1,0 +1,100 @@
+import Cluster
+import Configuration
+import KeyStore
+import Logging
+import RaftModel
+import State
+import Storage
+import StorageIO
+
+/// From the files of a data dir to a state: the newest snapshot that is whole and that the log
+/// knows, then the log behind it.
+struct Recovery {
+    var state: MemberState
+    /// What the state was loaded from; index 0: nothing.
+    var snapshot: SnapshotMetadata
+    var snapshotFileBytes: Int
+    var wal: WAL<PosixStorage>
+    var log: RecoveredLog
+    /// A format of its own, if etcd wrote the dir: worth a line at the first start.
+    var foundEtcdSnapshot = false
+
+    private static let logger = Logger(label: "etcdserver")
+
+    static func run(
+        _ directory: DataDirectory<PosixStorage>, options: Store.Options, wal: WALOptions
+    ) throws(StartFailure) -> Recovery {
+        let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
+        let loader = SnapshotLoader(directory: snapshots)
+        let names = try StartFailure.catching { () throws(StorageError) in
+            try snapshots.removeTemporaries()
+            return try snapshots.list()
+        }
+        for name in names {
+            let loaded: SnapshotLoader.Loaded
+            do throws(SnapshotLoader.Failure) { loaded = try loader.load(name) } catch {
+                try setAside(name, error, snapshots)
+                continue
+            }
+            if let found = try recover(from: loaded, name, directory, options, wal) {
+                return found
+            }
+        }
+        let (log, recovered) = try readLog(directory, from: .none, expecting: nil, wal)
+        return Recovery(
+            state: MemberState(options: options), snapshot: SnapshotMetadata(),
+            snapshotFileBytes: 0, wal: log, log: recovered)
+    }
+
+    /// Nil: the log does not know this snapshot. It was being taken over from a leader when the
+    /// member stopped; an older one, and the log behind it, say all that this member ever said.
+    private static func recover(
+        from loaded: SnapshotLoader.Loaded, _ name: SnapshotName,
+        _ directory: DataDirectory<PosixStorage>, _ options: Store.Options, _ walOptions: WALOptions
+    ) throws(StartFailure) -> Recovery? {
+        let record = WALSnapshotRecord(index: name.index, term: name.term)
+        let wal: WAL<PosixStorage>
+        let log: RecoveredLog
+        do throws(WALError) {
+            (wal, log) = try WAL.recover(
+                in: directory.walPath, storage: directory.storage, from: record,
+                expecting: loaded.identity, options: walOptions)
+        } catch {
+            guard case .snapshotNotInLog = error.code else {
+                throw StartFailure("etcdserver", "\(error)")
+            }
+            logger.warning("snapshot \(name) is passed over: \(error.problem)")
+            return nil
+        }
+        let state = MemberState(options: options)
+        _ = state.restore(loaded.image)
+        logger.info(
+            "loaded snapshot \(name): \(loaded.image.nodeCount) keys at index \(name.index)")
+        return Recovery(
+            state: state, snapshot: loaded.image.metadata, snapshotFileBytes: loaded.fileBytes,
+            wal: wal, log: log, foundEtcdSnapshot: name.format == .etcd)
+    }
+
+    private static func readLog(
+        _ directory: DataDirectory<PosixStorage>, from record: WALSnapshotRecord,
+        expecting identity: WALMetadata?, _ options: WALOptions
+    ) throws(StartFailure) -> (WAL<PosixStorage>, RecoveredLog) {
+        try StartFailure.catching { () throws(WALError) in
+            try WAL.recover(
+                in: directory.walPath, storage: directory.storage, from: record,
+                expecting: identity, options: options)
+        }
+    }
+
+    /// A damaged snapshot is renamed, as etcd does, so that nobody takes it for a good one again.
+    private static func setAside(
+        _ name: SnapshotName, _ failure: SnapshotLoader.Failure,
+        _ snapshots: SnapshotDirectory<PosixStorage>
+    ) throws(StartFailure) {
+        guard case .damaged(let problem) = failure else {
+            throw StartFailure("etcdserver", "\(failure)")
+        }
+        logger.error("snapshot \(name) is damaged and set aside as \(name).broken: \(problem)")
+        try StartFailure.catching { () throws(StorageError) in try snapshots.markBroken(name) }
+    }
+}

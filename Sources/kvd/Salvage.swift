@@ -1,0 +1,204 @@
+import Cluster
+import Configuration
+import KeyStore
+import Logging
+import RaftModel
+import State
+import Storage
+import StorageIO
+
+/// `--rejoin`: makes of a damaged log one that a member can start from.
+///
+/// What is intact from the newest whole snapshot on is copied into a new log, up to the first
+/// damage; the old log is kept beside it. The member is noted as one that must not vote until the
+/// leader has told it how far it has to get, and it has got there (see `Raft+Rejoin`). Its highest
+/// term and vote come from the vote record, which lies apart from the log: without that record
+/// nobody knows what it promised, and it cannot rejoin.
+struct Salvage {
+    private let directory: DataDirectory<PosixStorage>
+    private let configuration: ServerConfiguration
+    private let metadata: WALMetadata
+    private static let logger = Logger(label: "etcdserver")
+
+    /// Does nothing if the log is whole, or if it was salvaged before.
+    static func run(
+        _ directory: DataDirectory<PosixStorage>, _ configuration: ServerConfiguration
+    ) throws(StartFailure) {
+        let isUnderWay = try StartFailure.catching { () throws(StorageError) in
+            try directory.has(.rejoining)
+        }
+        guard !isUnderWay else { return }
+        let (found, damage) = try inspect(directory)
+        guard let damage else {
+            logger.notice("--rejoin: the log is whole; starting as without it")
+            return
+        }
+        guard let metadata = found else {
+            throw StartFailure(
+                "etcdserver",
+                """
+                --rejoin: nothing in \(directory.walPath) says any more whose log it was. Remove this \
+                member from the cluster and add it again with an empty data dir
+                """)
+        }
+        logger.warning("--rejoin: \(damage)")
+        let salvage = Salvage(
+            directory: directory, configuration: configuration, metadata: metadata)
+        try salvage.rebuild()
+    }
+
+    // MARK: What is wrong
+
+    /// Whose log it is, as far as an intact record says it, and what is wrong with it; nil: nothing.
+    private static func inspect(
+        _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) -> (WALMetadata?, damage: String?) {
+        var metadata: WALMetadata?
+        let summary = try scan(directory, from: newestIndex(directory)) { record in
+            if record.type == .metadata, record.isIntact, metadata == nil {
+                metadata = try? WALMetadata.decode(record.data)
+            }
+            return true
+        }
+        if let damage = summary.damage.first { return (metadata, "\(damage)") }
+        guard let metadata else { return (nil, "it does not say whose it is") }
+        let mark = try StartFailure.catching { () throws(StorageError) in
+            try CommitMark.open(
+                directory.markPath, storage: directory.storage, memberID: metadata.memberID)
+        }
+        let last = summary.segments.compactMap { $0.indices?.upperBound }.max() ?? 0
+        switch mark.recalled {
+        case .exact(let values) where values.commit > last,
+            .older(let values) where values.commit > last:
+            return (metadata, "the log ends at index \(last), but \(values.commit) was applied")
+        case .exact, .older, .unknown: return (metadata, nil)
+        }
+    }
+
+    /// What lies behind a snapshot is all that a start reads.
+    private static func newestIndex(
+        _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) -> UInt64? {
+        try StartFailure.catching { () throws(StorageError) in
+            let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
+            return try snapshots.list().first?.index
+        }
+    }
+
+    private static func scan(
+        _ directory: DataDirectory<PosixStorage>, from index: UInt64?,
+        _ visit: (LogRecord) -> Bool
+    ) throws(StartFailure) -> LogScanSummary {
+        do throws(WALError) {
+            return try LogScan.run(
+                directory.walPath, storage: directory.storage, from: index, visit)
+        } catch {
+            throw StartFailure("etcdserver", "--rejoin: \(error)")
+        }
+    }
+
+    // MARK: What is left
+
+    private func rebuild() throws(StartFailure) {
+        let (snapshot, state) = try newestSnapshot()
+        let (entries, commit) = try intactEntries(after: snapshot)
+        try checkPeers(state, entries)
+        let promise = try promise()
+        var hardState = HardState(term: promise.term, vote: promise.vote, commit: snapshot.index)
+        hardState.commit = max(
+            snapshot.index, min(commit, entries.last?.index ?? snapshot.index))
+        let old = "\(directory.memberPath)/wal.damaged-\(WallClock.unixNanoseconds / 1_000_000_000)"
+        let (directory, storage) = (directory, directory.storage)
+        try StartFailure.catching { () throws(StorageError) in
+            // From here on a start without the flag goes on where this one stops.
+            try directory.leave(.rejoining)
+            try storage.rename(directory.walPath, to: old)
+            try storage.createDirectory(directory.walPath)
+            try storage.syncDirectory(directory.memberPath)
+        }
+        try StartFailure.catching { () throws(WALError) in
+            let wal = try WAL.create(
+                in: directory.walPath, storage: storage, metadata: metadata,
+                options: configuration.walOptions)
+            if snapshot.index > 0 { try wal.append(snapshot) }
+            try wal.append(hardState: hardState, entries: entries)
+            try wal.sync()
+            try wal.close()
+        }
+        Self.logger.notice(
+            """
+            --rejoin: kept \(entries.count) entries behind the snapshot at index \(snapshot.index); \
+            the rest comes from the leader, and until it is here this member does not vote. The \
+            damaged log is kept in \(old): remove it when it is not needed any more
+            """)
+    }
+
+    private func newestSnapshot() throws(StartFailure) -> (WALSnapshotRecord, MemberState) {
+        let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
+        let loader = SnapshotLoader(directory: snapshots)
+        let names = try StartFailure.catching { () throws(StorageError) in try snapshots.list() }
+        let state = MemberState(options: configuration.storeOptions)
+        for name in names {
+            guard let loaded = try? loader.load(name) else { continue }
+            _ = state.restore(loaded.image)
+            return (WALSnapshotRecord(index: name.index, term: name.term), state)
+        }
+        return (.none, state)
+    }
+
+    /// Entries that follow the snapshot without a gap, and the highest commit index in front of the
+    /// first damage.
+    private func intactEntries(
+        after snapshot: WALSnapshotRecord
+    ) throws(StartFailure) -> ([Entry], commit: UInt64) {
+        var entries: [Entry] = []
+        var commit: UInt64 = 0
+        _ = try Self.scan(directory, from: snapshot.index) { record in
+            guard record.isIntact else { return false }
+            switch record.type {
+            case .state:
+                commit = max(commit, (try? HardState.decode(record.data))?.commit ?? 0)
+            case .entry:
+                guard let entry = try? Entry.decode(record.data) else { return false }
+                guard entry.index > snapshot.index else { return true }
+                let position = Int(entry.index - snapshot.index) - 1
+                // A gap: a segment is missing.
+                guard position <= entries.count else { return false }
+                entries.removeSubrange(position...)
+                entries.append(entry)
+            case .metadata, .crc, .snapshot: break
+            }
+            return true
+        }
+        return (entries, commit)
+    }
+
+    /// Somebody must have what is missing.
+    private func checkPeers(_ state: MemberState, _ entries: [Entry]) throws(StartFailure) {
+        let members = ForcedCluster.members(state.membership.ids, after: entries)
+        guard members.filter({ $0 != metadata.memberID }).isEmpty else { return }
+        throw StartFailure(
+            "etcdserver",
+            """
+            --rejoin: nothing that is left of \(directory.memberPath) names another member, so there is \
+            nobody to fetch the rest from. Restore this member from a backup (kvd-dump restore), or \
+            remove it from its cluster and add it again with an empty data dir
+            """)
+    }
+
+    private func promise() throws(StartFailure) -> (term: UInt64, vote: MemberID) {
+        let record = try StartFailure.catching { () throws(StorageError) in
+            try VoteRecord.open(
+                directory.votePath, storage: directory.storage, member: metadata.memberID)
+        }
+        guard let promise = record.recalled else {
+            throw StartFailure(
+                "etcdserver",
+                """
+                --rejoin: \(directory.votePath) does not say what this member has promised, so it could \
+                vote twice. Remove it from the cluster and add it again with an empty data dir
+                """)
+        }
+        return promise
+    }
+}

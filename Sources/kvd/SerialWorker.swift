@@ -1,0 +1,51 @@
+import StorageIO
+import Synchronization
+
+/// A thread that runs jobs one after the other.
+final class SerialWorker: Sendable {
+    private struct Queue {
+        var jobs: [@Sendable () -> Void] = []
+        var isStopping = false
+    }
+
+    private enum Work {
+        case job(@Sendable () -> Void)
+        case stop
+    }
+
+    private let queue = SleepingLock(Queue())
+    private let thread = Mutex<WorkerThread?>(nil)
+
+    /// - Parameter isBackground: gets the processor and the disk only when nobody else wants them.
+    init(named name: String, isBackground: Bool) {
+        let queue = queue
+        let started = WorkerThread(named: name) {
+            if isBackground { WorkerThread.lowerPriority() }
+            while case .job(let job) = Self.next(queue) { job() }
+        }
+        thread.withLock { $0 = started }
+    }
+
+    private static func next(_ queue: SleepingLock<Queue>) -> Work {
+        queue.wait(upTo: nil, orElse: .stop) { queue in
+            if queue.isStopping { return .stop }
+            return queue.jobs.isEmpty ? nil : .job(queue.jobs.removeFirst())
+        }
+    }
+
+    func submit(_ job: @escaping @Sendable () -> Void) {
+        queue.withLockAndWake { $0.jobs.append(job) }
+    }
+
+    /// Drops what waits, and returns when the job under way has ended.
+    func stop() {
+        queue.withLockAndWake { queue in
+            (queue.isStopping, queue.jobs) = (true, [])
+        }
+        let running = thread.withLock { thread -> WorkerThread? in
+            defer { thread = nil }
+            return thread
+        }
+        running?.join()
+    }
+}

@@ -1,0 +1,118 @@
+import Cluster
+import Glibc
+import Logging
+import NIOCore
+import RaftModel
+import State
+import Storage
+import StorageIO
+import Synchronization
+
+/// Writes images of the state out as snapshot files, removes old ones, and takes in those that come
+/// from a leader. Its own thread does all of that; the loop only hands over and is told.
+final class SnapshotKeeper: Sendable {
+    /// Of a snapshot that is durable.
+    struct Saved: Sendable {
+        var metadata: SnapshotMetadata
+        var fileBytes: Int
+    }
+
+    let directory: SnapshotDirectory<PosixStorage>
+    private let identity: WALMetadata
+    /// Files to keep; 0 keeps all.
+    private let filesMax: Int
+    private let jobs = SerialWorker(named: "kvd-snapshot", isBackground: true)
+    private let log = Logger(label: "etcdserver")
+    /// What came from a leader and waits for Raft's word that it counts.
+    private let arrived = Mutex<[SnapshotMetadata: Arrival]>([:])
+
+    struct Arrival: Sendable {
+        var image: StateImage
+        var fileBytes: Int
+    }
+
+    init(
+        _ directory: SnapshotDirectory<PosixStorage>, identity: WALMetadata, filesMax: Int
+    ) {
+        self.directory = directory
+        self.identity = identity
+        self.filesMax = filesMax
+    }
+
+    /// What stands in the header of a snapshot of `image`.
+    func header(of image: StateImage) -> SnapshotHeader {
+        SnapshotHeader(
+            member: identity.memberID, cluster: identity.clusterID, term: image.term,
+            index: image.index, confState: image.confState, storeIndex: image.store.currentIndex,
+            contentHash: image.contentHash, nodeCount: UInt64(image.nodeCount),
+            eventCount: UInt64(image.eventCount), clusterTime: image.clusterTime,
+            createdAt: WallClock.unixNanoseconds)
+    }
+
+    /// Writes `image`; calls `done` on the keeper's thread.
+    func save(
+        _ image: StateImage, pace: WritePace,
+        done: @escaping @Sendable (Result<Saved, SnapshotError>) -> Void
+    ) {
+        jobs.submit { [self] in
+            let started = MachineClock.monotonicNanoseconds
+            do throws(SnapshotError) {
+                let file = try write(image, pace: pace)
+                let took = (MachineClock.monotonicNanoseconds - started) / 1_000_000
+                log.info(
+                    """
+                    saved snapshot at index \(image.index): \(image.nodeCount) keys, \
+                    \(file.fileBytes) bytes, in \(took) ms
+                    """)
+                done(.success(Saved(metadata: image.metadata, fileBytes: file.fileBytes)))
+                removeOld()
+            } catch {
+                done(.failure(error))
+            }
+        }
+    }
+
+    private func write(_ image: StateImage, pace: WritePace) throws(SnapshotError) -> SnapshotFile {
+        let writer = try directory.create(header(of: image), pace: pace)
+        do throws(SnapshotError) {
+            var encoder = StateEncoder(image)
+            while let piece = encoder.next() { try writer.append(piece) }
+            return try writer.finish()
+        } catch {
+            writer.abandon()
+            throw error
+        }
+    }
+
+    private func removeOld() {
+        do throws(StorageError) {
+            for name in try directory.purge(keeping: filesMax) {
+                log.info("purged file \(directory.path(of: name)) successfully")
+            }
+        } catch {
+            log.warning("an old snapshot could not be removed: \(error)")
+        }
+    }
+
+    /// The oldest index that a snapshot which is still there stands for: the log behind it is needed.
+    func oldestIndex() -> UInt64? {
+        (try? directory.list())?.map(\.index).min()
+    }
+
+    // MARK: From a leader
+
+    func arrive(_ image: StateImage, _ metadata: SnapshotMetadata, fileBytes: Int) {
+        arrived.withLock { $0 = [metadata: Arrival(image: image, fileBytes: fileBytes)] }
+    }
+
+    /// The state of a snapshot that Raft has taken.
+    func take(_ metadata: SnapshotMetadata) -> Arrival? {
+        arrived.withLock { $0.removeValue(forKey: metadata) }
+    }
+
+    /// Runs `job` after all that was handed over before, on the keeper's thread.
+    func run(_ job: @escaping @Sendable () -> Void) { jobs.submit(job) }
+
+    /// Returns when the job under way has ended; what waits is dropped.
+    func stop() { jobs.stop() }
+}

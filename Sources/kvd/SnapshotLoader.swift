@@ -1,0 +1,113 @@
+import KeyStore
+import State
+import Storage
+import StorageIO
+
+/// Reads a snapshot file, kvd's or etcd's, into a state, and believes nothing in it unchecked.
+struct SnapshotLoader {
+    struct Loaded {
+        var image: StateImage
+        var fileBytes: Int
+        /// Whose it is; nil: the file does not say (etcd's).
+        var identity: WALMetadata?
+    }
+
+    /// Why a file could not be read into a state.
+    enum Failure: Error, CustomStringConvertible {
+        /// What was written is damaged: another snapshot may do.
+        case damaged(String)
+        /// The disk, or what lies at that path, is in the way.
+        case unreadable(String)
+
+        var description: String {
+            switch self {
+            case .damaged(let text), .unreadable(let text): text
+            }
+        }
+    }
+
+    let directory: SnapshotDirectory<PosixStorage>
+
+    func load(_ name: SnapshotName) throws(Failure) -> Loaded {
+        switch name.format {
+        case .kvd: try loadOwn(name)
+        case .etcd: try loadEtcd(name)
+        }
+    }
+
+    private func loadOwn(_ name: SnapshotName) throws(Failure) -> Loaded {
+        let reader = try Self.attempt { () throws(SnapshotError) in try directory.open(name) }
+        let header = reader.header
+        guard header.index == name.index, header.term == name.term else {
+            throw .damaged(
+                "\(directory.path(of: name)) holds the snapshot of index \(header.index), term "
+                    + "\(header.term): it was renamed. Give it back its name, or remove it.")
+        }
+        let fileBytes = try fileBytes(of: name)
+        let image = try Self.decode(reader)
+        return Loaded(
+            image: image, fileBytes: fileBytes,
+            identity: WALMetadata(memberID: header.member, clusterID: header.cluster))
+    }
+
+    /// Reads a whole snapshot into a state, and compares it with what its header says.
+    static func decode(_ reader: SnapshotReader<PosixStorage>) throws(Failure) -> StateImage {
+        let header = reader.header
+        var decoder = StateDecoder()
+        while let piece = try attempt({ () throws(SnapshotError) in try reader.next() }) {
+            do throws(StateError) { try decoder.append(piece) } catch {
+                throw .damaged("\(reader.path): \(error)")
+            }
+        }
+        let image: StateImage
+        do throws(StateError) {
+            image = try decoder.finish(
+                index: header.index, term: header.term, confState: header.confState,
+                clusterTime: header.clusterTime)
+        } catch {
+            throw .damaged("\(reader.path): \(error)")
+        }
+        guard image.contentHash == header.contentHash else {
+            throw .damaged(
+                """
+                \(reader.path): its keys hash to \(String(image.contentHash, radix: 16)), but when it \
+                was written they hashed to \(String(header.contentHash, radix: 16))
+                """)
+        }
+        return image
+    }
+
+    private func loadEtcd(_ name: SnapshotName) throws(Failure) -> Loaded {
+        let path = directory.path(of: name)
+        let bytes: [UInt8]
+        do throws(StorageError) {
+            bytes = try PosixStorage().open(path, for: .reading).readAll()
+        } catch {
+            throw .unreadable("\(error)")
+        }
+        do throws(EtcdSnapshotError) {
+            let image = try bytes.withUnsafeBytes { bytes throws(EtcdSnapshotError) in
+                try EtcdSnapshot.decode(bytes)
+            }
+            return Loaded(image: image, fileBytes: bytes.count, identity: nil)
+        } catch {
+            throw .damaged("\(path): \(error)")
+        }
+    }
+
+    private func fileBytes(of name: SnapshotName) throws(Failure) -> Int {
+        do throws(StorageError) {
+            return try PosixStorage().open(directory.path(of: name), for: .reading).sizeBytes()
+        } catch {
+            throw .unreadable("\(error)")
+        }
+    }
+
+    private static func attempt<Result>(
+        _ body: () throws(SnapshotError) -> Result
+    ) throws(Failure) -> Result {
+        do throws(SnapshotError) { return try body() } catch {
+            throw error.isDamage ? .damaged("\(error)") : .unreadable("\(error)")
+        }
+    }
+}
