@@ -6,6 +6,7 @@ public import StorageIO
 ///       member/               0700
 ///         LOCK                flock'ed; holds the process id of who has it
 ///         mark                `CommitMark`
+///         vote                `VoteRecord`
 ///         wal/                0700  <sequence>-<firstIndex>.wal, *.tmp
 ///         snap/               0700
 ///       proxy/                a proxy's, never with a member's
@@ -21,6 +22,7 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
     public var memberPath: String { "\(path)/member" }
     public var snapPath: String { "\(path)/member/snap" }
     public var markPath: String { "\(path)/member/mark" }
+    public var votePath: String { "\(path)/member/vote" }
 
     /// Makes what is missing of the dir, makes it durable, checks that it can be written, and
     /// locks it.
@@ -32,6 +34,7 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
         case .memberAndProxy: throw DataDirectoryError(.memberAndProxy, path: path)
         case .proxy: throw DataDirectoryError(.isProxy, path: path)
         case .tooOld: throw DataDirectoryError(.tooOld, path: path)
+        case .farTooOld: throw DataDirectoryError(.farTooOld, path: path)
         case .empty, .member: break
         }
         do throws(StorageError) {
@@ -82,7 +85,7 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
         try storage.syncDirectory(parent)
     }
 
-    private static func parentPath(of path: String) -> String {
+    static func parentPath(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: 0x2f) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
@@ -103,6 +106,8 @@ public enum DataDirectoryKind: Sendable {
     case proxy
     case memberAndProxy
     case tooOld
+    /// etcd 0.4's.
+    case farTooOld
 
     /// Looks, and changes nothing.
     public static func inspect(
@@ -126,7 +131,13 @@ public enum DataDirectoryKind: Sendable {
         case (true, true): .memberAndProxy
         case (true, false): .member
         case (false, true): .proxy
-        case (false, false): hasOldLog ? .tooOld : .empty
+        case (false, false):
+            hasOldLog ? .tooOld : Self.isVersion04(names) ? .farTooOld : .empty
         }
+    }
+
+    /// etcd 0.4 kept `conf`, `log` and `snapshot`, or `standby_info`, at the top.
+    private static func isVersion04(_ names: [String]) -> Bool {
+        names.contains("standby_info") || (names.contains("conf") && names.contains("log"))
     }
 }

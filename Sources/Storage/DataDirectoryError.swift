@@ -9,6 +9,8 @@ public struct DataDirectoryError: Error, Equatable, Sendable, CustomStringConver
         case isProxy
         /// etcd 2.0.0 kept `wal` and `snap` at the top.
         case tooOld
+        /// etcd 0.4's layout.
+        case farTooOld
         case inUse(processID: Int32?)
         case notADirectory
         case storage(StorageError)
@@ -32,6 +34,7 @@ public struct DataDirectoryError: Error, Equatable, Sendable, CustomStringConver
         case .memberAndProxy: "invalid datadir. Both member and proxy directories exist."
         case .isProxy: "data dir \(path) belongs to a proxy."
         case .tooOld: "data dir \(path) has the layout of etcd 2.0.0."
+        case .farTooOld: "data dir \(path) has the layout of etcd 0.4."
         case .inUse(let processID?): "data dir \(path) is in use by process \(processID)."
         case .inUse(nil): "data dir \(path) is in use by another process."
         case .notADirectory: "data dir \(path) is not a directory."
@@ -45,6 +48,8 @@ public struct DataDirectoryError: Error, Equatable, Sendable, CustomStringConver
         case .memberAndProxy: "Move the one that is not wanted out of \(path)."
         case .isProxy: "Start with --proxy on, or choose another --data-dir."
         case .tooOld: "Start etcd 2.0.1 to 2.3.8 on it once, which moves them into member/."
+        case .farTooOld:
+            "Start etcd 2.0.13 on it once, which migrates it, and take the directory that makes."
         case .inUse: "Stop that process, or choose another --data-dir."
         case .notADirectory: "Move it out of the way, or choose another --data-dir."
         case .storage(let error): error.advice

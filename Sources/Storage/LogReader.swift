@@ -10,6 +10,7 @@ public import StorageIO
 ///                                                  anything else                  damage
 ///     in the last one, only zeros from there on                                   clean
 ///     in the last one, in the part under markers   a later marker says durable    damage
+///                                                  what a recycled file held      clean
 ///                                                  none does                      torn: cut
 ///     in the last one, in etcd's plain frames      intact records follow          damage
 ///                                                  the file ends in the record    torn: cut
@@ -23,37 +24,51 @@ public struct LogReader<IO: FileStorage> {
         var sizeBytes: Int
         /// Behind the last byte of what was cut off; `position.endBytes` if nothing was.
         var junkEndBytes: Int
+        /// The segments before it, those that were not read too.
+        var closed: [WALSegmentName] = []
     }
 
     private let storage: IO
     private let directory: String
     private var replay: LogReplay
     private var report = RecoveryReport()
+    private var closed: [WALSegmentName] = []
+    private var progress: LogProgress?
 
     /// Reads the log in `directory`, and writes nothing.
     ///
     /// `snapshot`: what the caller has the state of; `.none`: nothing. `expected`: whose log it
-    /// must be; nil: anybody's.
+    /// must be; nil: anybody's. `progress`: called about once for each MB read.
     public static func read(
         _ directory: String, storage: IO, from snapshot: WALSnapshotRecord = .none,
-        expecting expected: WALMetadata? = nil
+        expecting expected: WALMetadata? = nil,
+        progress: ((_ bytesRead: Int, _ bytesTotal: Int) -> Void)? = nil
     ) throws(WALError) -> RecoveredLog {
-        try readWithTail(directory, storage: storage, from: snapshot, expecting: expected).log
+        try readWithTail(
+            directory, storage: storage, from: snapshot, expecting: expected, progress: progress
+        ).log
     }
 
     static func readWithTail(
         _ directory: String, storage: IO, from snapshot: WALSnapshotRecord,
-        expecting expected: WALMetadata?
+        expecting expected: WALMetadata?,
+        progress: ((_ bytesRead: Int, _ bytesTotal: Int) -> Void)? = nil
     ) throws(WALError) -> (log: RecoveredLog, tail: Tail) {
         var reader = LogReader(
             storage: storage, directory: directory, replay: LogReplay(from: snapshot))
         let segments = try reader.segmentsToRead()
+        if let progress {
+            reader.progress = LogProgress(
+                total: try reader.sizeBytes(of: segments), tell: progress)
+        }
         var tail: Tail?
         for (i, segment) in segments.enumerated() {
             tail = try reader.readSegment(
                 segment, rolling: tail?.position.rolling, isLast: i == segments.count - 1)
         }
-        guard let tail else { throw WALError(.noLog, file: directory) }
+        reader.progress?.finish()
+        guard var tail else { throw WALError(.noLog, file: directory) }
+        tail.closed = reader.closed
         return (try reader.finish(expecting: expected), tail)
     }
 
@@ -82,6 +97,7 @@ public struct LogReader<IO: FileStorage> {
         }
         report.ignoredNames = others
         guard !all.isEmpty else { throw WALError(.noLog, file: directory) }
+        closed = all.dropLast()
         // The last one that begins at or before the snapshot has all that comes after it.
         let index = replay.snapshot.index
         guard let first = all.lastIndex(where: { $0.firstIndex <= index }) else {
@@ -96,12 +112,26 @@ public struct LogReader<IO: FileStorage> {
         return all[first...]
     }
 
+    private func sizeBytes(
+        of segments: ArraySlice<WALSegmentName>
+    ) throws(WALError) -> Int {
+        var total = 0
+        for segment in segments {
+            let path = "\(directory)/\(segment)"
+            total += try WAL<IO>.rethrowing(path) { () throws(StorageError) in
+                try storage.open(path, for: .reading).sizeBytes()
+            }
+        }
+        return total
+    }
+
     private mutating func readSegment(
         _ name: WALSegmentName, rolling: CRC32C?, isLast: Bool
     ) throws(WALError) -> Tail {
         let path = "\(directory)/\(name)"
         let (scanner, verdict) = try WAL<IO>.rethrowing(path) { () throws(StorageError) in
-            let window = try SegmentWindow(try storage.open(path, for: .reading))
+            let window = try SegmentWindow(
+                try storage.open(path, for: .reading), progress: progress.map { $0.add })
             var scanner = SegmentScanner(window, sequence: name.sequence, rolling: rolling)
             let stop = try scanner.run(&replay)
             return (scanner, try Verdict(on: stop, of: scanner, replay, isLast: isLast))
@@ -123,7 +153,7 @@ public struct LogReader<IO: FileStorage> {
         report.recordCount += scanner.recordCount
         report.bytes += scanner.offset
         report.endsWithMarker = scanner.endsWithMarker && junkEnd == scanner.offset
-        report.writer = scanner.hasMarkers ? .kvd : scanner.hasPadding ? .etcd3 : .etcd2
+        report.writer = scanner.writer
         return Tail(
             position: LogPosition(
                 segment: name, endBytes: scanner.offset, rolling: scanner.rolling),
@@ -153,66 +183,5 @@ public struct LogReader<IO: FileStorage> {
             metadata: metadata, hardState: hardState, entries: replay.entries,
             snapshots: replay.snapshots, lastIndex: lastIndex,
             lastTerm: replay.entries.last?.term ?? snapshot.term, report: report)
-    }
-}
-
-/// What a scanner's stop means.
-private enum Verdict {
-    case clean
-    case torn(BadRecord, dataEnd: Int)
-    case wrong(
-        WALError.Code, offset: Int, recordNumber: Int, goodIndices: ClosedRange<UInt64>?)
-
-    init(
-        on stop: SegmentScanner.Stop, of scanner: SegmentScanner, _ replay: LogReplay,
-        isLast: Bool
-    ) throws(StorageError) {
-        let good = replay.indices
-        let number = scanner.recordCount + 1
-        let reason: BadRecord
-        switch stop {
-        case .end where scanner.offset == 0:
-            self = .wrong(.emptySegment, offset: 0, recordNumber: 0, goodIndices: good)
-            return
-        case .end:
-            self = .clean
-            return
-        case .refused(let code):
-            self = .wrong(
-                code, offset: scanner.offset, recordNumber: number, goodIndices: good)
-            return
-        case .bad(let bad): reason = bad
-        }
-        let tail = try scanner.window.examineTail(at: scanner.offset, sequence: scanner.sequence)
-        if tail.dataEnd == 0 {
-            self = .wrong(.emptySegment, offset: 0, recordNumber: 0, goodIndices: good)
-        } else if tail.dataEnd == scanner.offset {
-            self = .clean
-        } else if isLast, try Self.isTorn(reason, tail, scanner) {
-            self = .torn(reason, dataEnd: tail.dataEnd)
-        } else {
-            var walk = replay
-            guard case .batch = reason, let bad = try scanner.firstBadRecordOfBatch(&walk) else {
-                self = .wrong(
-                    .corrupt(reason), offset: scanner.offset, recordNumber: number,
-                    goodIndices: good)
-                return
-            }
-            self = .wrong(
-                .corrupt(bad.reason), offset: bad.offset, recordNumber: bad.recordNumber,
-                goodIndices: walk.indices)
-        }
-    }
-
-    private static func isTorn(
-        _ reason: BadRecord, _ tail: SegmentTail, _ scanner: SegmentScanner
-    ) throws(StorageError) -> Bool {
-        // A segment gets its name only when its head is durable.
-        guard scanner.offset > 0 else { return false }
-        if scanner.hasMarkers || tail.hasMarker { return tail.durable <= scanner.offset }
-        guard try !scanner.intactRecordsFollow() else { return false }
-        if case .cutShort = reason { return true }
-        guard scanner.hasPadding else { return false }
-        return reason == .zeros ? true : try scanner.hasZeroSector()
     }
 }

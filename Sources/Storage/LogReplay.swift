@@ -5,7 +5,7 @@ import RaftModel
 ///
 /// An entry takes its index's place and everything after it goes: what a later leader wrote
 /// stands. Entries up to the snapshot's index are checked and passed over.
-struct LogReplay {
+struct LogReplay: RecordReplay {
     let snapshot: WALSnapshotRecord
     private(set) var metadata: WALMetadata?
     private(set) var hardState = HardState.empty
@@ -25,7 +25,13 @@ struct LogReplay {
         if snapshot.index == 0 { snapshotTerm = 0 }
     }
 
-    /// Takes one record whose bytes are known to be what was written. Nil: all is well.
+    var isDone: Bool { false }
+    var silent: LogReplay { self }
+
+    mutating func take(_ frame: WALFrame, at offset: Int, number: Int) -> WALError.Code? {
+        take(frame)
+    }
+
     mutating func take(_ frame: WALFrame) -> WALError.Code? {
         do throws(WireError) {
             switch frame.type {
@@ -144,7 +150,7 @@ struct LogReplay {
 }
 
 /// An entry where it lies: one that is passed over costs no copy.
-private struct EntryView {
+struct EntryView {
     private var kind = Entry.Kind.normal
     private(set) var term: UInt64 = 0
     private(set) var index: UInt64 = 0

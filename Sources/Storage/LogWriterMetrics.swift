@@ -7,6 +7,9 @@ public struct LogWriterMetrics: Equatable, Sendable {
         0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192,
     ]
 
+    /// A write and sync that takes longer is slow: worth a warning, and counted.
+    public static let slowSync = Duration.milliseconds(100)
+
     /// fdatasync calls made for batches.
     public var syncCount: UInt64 = 0
     /// Batches of any kind that were submitted, and entries in them.
@@ -22,6 +25,15 @@ public struct LogWriterMetrics: Equatable, Sendable {
     public var syncTotal = Duration.zero
     public var lastSync = Duration.zero
     public var slowestSync = Duration.zero
+    public var slowSyncCount: UInt64 = 0
+    /// Segments that were released: kept to be overwritten, or gone.
+    public var recycledCount: UInt64 = 0
+    public var removedCount: UInt64 = 0
+    /// Segments that were archived, and tries at it that failed.
+    public var archivedCount: UInt64 = 0
+    public var archiveFailureCount: UInt64 = 0
+    /// Whether the disk is full, since `.outOfSpace` and until `.spaceIsBack`.
+    public var isOutOfSpace = false
 
     public init() {}
 

@@ -1,6 +1,21 @@
 import StorageIO
 
-/// Reads one segment frame by frame, checks every byte, and feeds a `LogReplay`.
+/// What a segment's records are fed to.
+protocol RecordReplay {
+    /// Takes one record whose bytes are known to be what was written. Nil: all is well.
+    mutating func take(_ frame: WALFrame, at offset: Int, number: Int) -> WALError.Code?
+
+    /// First and last index of the entries taken so far.
+    var indices: ClosedRange<UInt64>? { get }
+
+    /// Whether no more records are wanted.
+    var isDone: Bool { get }
+
+    /// A copy that takes records and tells nobody.
+    var silent: Self { get }
+}
+
+/// Reads one segment frame by frame, checks every byte, and feeds a `RecordReplay`.
 ///
 /// Stops at the first thing that is not right and says where and why; whether that is the end of
 /// the log, a torn write or damage is `LogReader`'s to judge.
@@ -8,12 +23,14 @@ struct SegmentScanner {
     enum Stop: Equatable {
         /// The file ends where a frame would begin.
         case end
+        /// The replay wants no more.
+        case enough
         case bad(BadRecord)
         /// The bytes are right and what they say is not.
         case refused(WALError.Code)
     }
 
-    let window: SegmentWindow
+    var window: SegmentWindow
     let sequence: UInt64
     /// The next frame's place; after a stop, that of the frame that is bad.
     private(set) var offset = 0
@@ -22,6 +39,9 @@ struct SegmentScanner {
     private(set) var hasMarkers = false
     private(set) var hasPadding = false
     private(set) var endsWithMarker = false
+    private(set) var batchCount = 0
+    /// Where that ends which an earlier life of the file left in it (`WALMarker.durable`).
+    private(set) var leftOverEnd = 0
     /// Whether the crc so far is known; else the first record's is taken.
     private var knowsCRC: Bool
     /// End of the batch that a marker has vouched for.
@@ -35,7 +55,7 @@ struct SegmentScanner {
         knowsCRC = rolling != nil
     }
 
-    mutating func run(_ replay: inout LogReplay) throws(StorageError) -> Stop {
+    mutating func run(_ replay: inout some RecordReplay) throws(StorageError) -> Stop {
         while offset < window.sizeBytes {
             let frame: WALFrame
             switch try readFrame() {
@@ -47,10 +67,13 @@ struct SegmentScanner {
                 return .bad(.cutShort(missingBytes: end - window.sizeBytes))
             }
             if let stop = try check(frame) { return stop }
-            if let code = replay.take(frame) { return .refused(code) }
+            if let code = replay.take(frame, at: offset, number: recordCount + 1) {
+                return .refused(code)
+            }
             recordCount += 1
             offset += frame.sizeBytes
             hasPadding = hasPadding || frame.isPadded
+            if replay.isDone { return .enough }
         }
         return .end
     }
@@ -110,10 +133,51 @@ struct SegmentScanner {
             return .bad(.batch(expectedCRC: marker.batchCRC, foundCRC: crc.value))
         }
         batchEnd = end
-        isCovered = isCovered || offset == 0
+        if offset == 0 {
+            isCovered = true
+            leftOverEnd = Int(clamping: marker.durable)
+        }
         hasMarkers = true
+        batchCount += 1
         endsWithMarker = isEmpty
         return nil
+    }
+
+    /// Who wrote the records read so far.
+    var writer: RecoveryReport.Writer { hasMarkers ? .kvd : hasPadding ? .etcd3 : .etcd2 }
+
+    // MARK: Behind damage
+
+    /// The crc so far; nil: damage has made it unknown.
+    var knownCRC: CRC32C? { knowsCRC ? rolling : nil }
+
+    /// Goes on at `offset`, whatever the crc was before it.
+    mutating func skip(to offset: Int) {
+        self.offset = offset
+        knowsCRC = false
+        batchEnd = 0
+    }
+
+    /// Takes what looks like a record at the stop for one, right or wrong, and goes behind it;
+    /// false if nothing does that ends before `end`.
+    mutating func stepOver(
+        _ replay: inout ScanReplay, before end: Int
+    ) throws(StorageError) -> Bool {
+        guard case .frame(let frame) = try readFrame(), frame.sizeBytes <= end - offset else {
+            return false
+        }
+        var isIntact = false
+        if frame.type == .crc {
+            isIntact = frame.crc == rolling.value && frame.data.isEmpty
+        } else {
+            rolling.update(frame.data)
+            isIntact = frame.crc == rolling.value
+        }
+        rolling = CRC32C(frame.crc)
+        recordCount += 1
+        replay.pass(frame, at: offset, number: recordCount, isIntact: isIntact)
+        offset += frame.sizeBytes
+        return true
     }
 
     /// Whether two intact records that follow one another lie anywhere behind the stop: then
@@ -156,7 +220,7 @@ struct SegmentScanner {
 
     /// Where, inside a batch that does not match its marker, the first bad record is; nil if
     /// every record is intact by itself. `replay` takes those in front of it.
-    func firstBadRecordOfBatch(_ replay: inout LogReplay) throws(StorageError) -> (
+    func firstBadRecordOfBatch(_ replay: inout some RecordReplay) throws(StorageError) -> (
         offset: Int, recordNumber: Int, reason: BadRecord
     )? {
         var walk = self
@@ -174,7 +238,7 @@ struct SegmentScanner {
                 if case .bad(let reason)? = try walk.check(frame) {
                     return (place.0, place.1, reason)
                 }
-                guard replay.take(frame) == nil else { return nil }
+                guard replay.take(frame, at: place.0, number: place.1) == nil else { return nil }
                 walk.offset += frame.sizeBytes
                 walk.recordCount += 1
             case .bad(let reason): return (place.0, place.1, reason)

@@ -10,13 +10,18 @@ final class SegmentWindow {
 
     let file: any StorageFile
     let sizeBytes: Int
+    /// Told how many bytes were read from the file anew.
+    private let progress: ((Int) -> Void)?
     private var memory = UnsafeMutableRawBufferPointer.allocate(
         byteCount: SegmentWindow.chunkBytes, alignment: 4096)
     private var start = 0
     private var count = 0
 
-    init(_ file: any StorageFile) throws(StorageError) {
+    init(
+        _ file: any StorageFile, progress: ((Int) -> Void)? = nil
+    ) throws(StorageError) {
         self.file = file
+        self.progress = progress
         sizeBytes = try file.sizeBytes()
     }
 
@@ -50,7 +55,9 @@ final class SegmentWindow {
             rebasing: memory[kept..<min(memory.count, sizeBytes - offset)])
         start = offset
         count = kept
-        count += try file.read(into: space, at: offset + kept)
+        let read = try file.read(into: space, at: offset + kept)
+        count += read
+        progress?(read)
         // The file is ours alone; only a disk that does not give what it has can do this.
         guard count >= needed else { throw StorageError(.read, file.path, code: 5) }
     }
@@ -67,7 +74,10 @@ final class SegmentWindow {
             let used = kvd_count_without_trailing_zeros(piece.baseAddress, piece.count)
             if used > 0 { tail.dataEnd = max(tail.dataEnd, from + used) }
             markers(in: piece, at: from, sequence: sequence) { marker in
-                if Int(clamping: marker.offset) > offset {
+                if Int(clamping: marker.offset) == offset {
+                    tail.isBegun = true
+                } else if Int(clamping: marker.offset) > offset {
+                    if !tail.hasMarker { tail.nextMarker = Int(clamping: marker.offset) }
                     tail.hasMarker = true
                     tail.durable = max(tail.durable, Int(clamping: marker.durable))
                 }
@@ -104,8 +114,12 @@ final class SegmentWindow {
 struct SegmentTail: Equatable {
     /// Behind the last byte that is not zero; the stop itself if there is none.
     var dataEnd: Int
-    /// Whether there is an intact marker of this place and segment.
+    /// Whether an intact marker of this place and segment lies at the stop itself.
+    var isBegun = false
+    /// Whether there is an intact marker of its place and of this segment behind it.
     var hasMarker = false
+    /// The first of those; void if there is none.
+    var nextMarker = 0
     /// The largest `durable` of those.
     var durable = 0
 }

@@ -1,46 +1,11 @@
 import RaftModel
-public import StorageIO
+import StorageIO
 
 /// A place in a log at which appending can go on.
 struct LogPosition: Equatable, Sendable {
     var segment: WALSegmentName
     var endBytes: Int
     var rolling: CRC32C
-}
-
-/// The next segment, made while the present one is being filled.
-///
-/// A preparation may be carried out on any thread; only its result goes back to the log's.
-public struct SegmentPreparation<IO: FileStorage>: Sendable {
-    let storage: IO
-    /// `<number>.tmp` in the log's dir: no segment, so a restart removes it.
-    let path: String
-    let sizeBytes: Int
-    let writesZeros: Bool
-
-    /// Creates the file, with its blocks reserved and zeros in them, durably.
-    public func run() throws(StorageError) -> IO.File {
-        let file = try storage.open(path, for: .replacing)
-        try file.preallocate(sizeBytes: sizeBytes)
-        if writesZeros {
-            // In pieces, each synced: one big flush would make the log's own syncs wait for it.
-            let zeros = [UInt8](repeating: 0, count: min(sizeBytes, 1 << 19))
-            var offset = 0
-            while offset + zeros.count <= sizeBytes {
-                try file.write(zeros, at: offset)
-                try file.sync()
-                offset += zeros.count
-            }
-        }
-        try file.sync()
-        return file
-    }
-}
-
-enum PreparationState<IO: FileStorage> {
-    case none
-    case underWay
-    case done(IO.File, path: String)
 }
 
 extension WAL {
@@ -58,14 +23,14 @@ extension WAL {
         let path = "\(directory)/\(WALSegmentName.hexDigits(0)).tmp"
         let preparation = SegmentPreparation(
             storage: storage, path: path, sizeBytes: options.segmentBytes,
-            writesZeros: options.writesZerosAhead)
-        let file = try rethrowing(path) { () throws(StorageError) in try preparation.run() }
+            source: .fresh(writesZeros: options.writesZerosAhead))
+        let prepared = try rethrowing(path) { () throws(StorageError) in try preparation.run() }
         let wal = WAL(
             storage: storage, directory: directory, options: options, metadata: metadata,
-            file: file,
+            file: prepared.file,
             position: LogPosition(segment: segment, endBytes: 0, rolling: CRC32C()),
             lastIndex: 0, hardState: .empty)
-        try wal.adopt(file, as: segment, from: path)
+        try wal.adopt(prepared, as: segment)
         return wal
     }
 
@@ -78,16 +43,22 @@ extension WAL {
             try file.sync()
         }
         durableBytes = writtenBytes
-        let (empty, path) = try takePrepared()
+        let prepared = try takePrepared()
         let next = WALSegmentName(sequence: segment.sequence + 1, firstIndex: lastIndex + 1)
-        try adopt(empty, as: next, from: path)
+        let old = segment
+        try adopt(prepared, as: next)
+        closed.append(old)
+        mayRelease = true
     }
 
     /// Writes a segment's head into a prepared file and gives it its name.
     private func adopt(
-        _ file: IO.File, as next: WALSegmentName, from path: String
+        _ prepared: PreparedSegment<IO>, as next: WALSegmentName
     ) throws(WALError) {
-        buffer.begin(WALMarker(sequence: next.sequence, offset: 0, durable: 0))
+        let file = prepared.file
+        buffer.begin(
+            WALMarker(
+                sequence: next.sequence, offset: 0, durable: UInt64(prepared.leftOverEnd)))
         buffer.add(.metadata, metadata.encoded)
         if next.sequence == 0 {
             buffer.add(.snapshot, WALSnapshotRecord.none.encoded)
@@ -96,10 +67,14 @@ extension WAL {
         }
         buffer.seal()
         let target = "\(directory)/\(next)"
-        let renamed = try attempt { () throws(StorageError) in
+        try attempt(waitingForSpace: true) { () throws(StorageError) in
             try file.write(buffer.paddedBytes(writtenAt: 0), at: 0)
-            try file.sync()
-            try storage.rename(path, to: target)
+        }
+        try attempt { () throws(StorageError) in try file.sync() }
+        try attempt(waitingForSpace: true) { () throws(StorageError) in
+            try storage.rename(prepared.path, to: target)
+        }
+        let renamed = try attempt { () throws(StorageError) in
             try storage.syncDirectory(directory)
             // Opened again under its name, so that messages and traces name it.
             return try storage.open(target, for: .updating)
@@ -118,40 +93,50 @@ extension WAL {
     /// What to prepare now, or nil. Run it, on any thread, and hand over the outcome to
     /// `prepared(_:by:)`; until then this gives nil.
     public func nextPreparation() -> SegmentPreparation<IO>? {
-        guard case .none = preparation, failure == nil,
-            writtenBytes > options.segmentBytes / 2
-        else { return nil }
+        guard wantsPreparation else { return nil }
         preparation = .underWay
         return makePreparation(writesZeros: options.writesZerosAhead)
     }
 
+    var wantsPreparation: Bool {
+        guard case .none = preparation, failure == nil else { return false }
+        return writtenBytes > options.segmentBytes / 2
+    }
+
     /// Takes over a prepared segment; nil if it could not be made. That is no error yet: the
     /// next cut tries again, and fails if it must.
-    public func prepared(_ file: IO.File?, by done: SegmentPreparation<IO>) {
-        guard let file else {
-            preparation = .none
-            return
-        }
-        preparation = .done(file, path: done.path)
+    public func prepared(_ segment: PreparedSegment<IO>?, by _: SegmentPreparation<IO>) {
+        preparation = segment.map { .done($0) } ?? .none
     }
 
     private func makePreparation(writesZeros: Bool) -> SegmentPreparation<IO> {
+        if !recycled.isEmpty {
+            return SegmentPreparation(
+                storage: storage, path: recycled.removeFirst(), sizeBytes: options.segmentBytes,
+                source: .recycled)
+        }
         preparationCount += 1
         return SegmentPreparation(
             storage: storage,
             path: "\(directory)/\(WALSegmentName.hexDigits(UInt64(preparationCount))).tmp",
-            sizeBytes: options.segmentBytes, writesZeros: writesZeros)
+            sizeBytes: options.segmentBytes, source: .fresh(writesZeros: writesZeros))
     }
 
-    private func takePrepared() throws(WALError) -> (IO.File, path: String) {
-        if case .done(let file, let path) = preparation {
-            preparation = .none
-            return (file, path)
+    private func takePrepared() throws(WALError) -> PreparedSegment<IO> {
+        while true {
+            if case .done(let segment) = preparation {
+                preparation = .none
+                return segment
+            }
+            // The disk was too slow, or nobody prepares: reserve only, writing zeros takes too
+            // long.
+            let preparation = makePreparation(writesZeros: false)
+            do throws(StorageError) { return try preparation.run() } catch {
+                if case .recycled = preparation.source { continue }
+                if error.isOutOfSpace, let reserve = try takeReserve(error) { return reserve }
+                guard mayWaitForSpace(error) else { throw close(error) }
+            }
         }
-        // The disk was too slow, or nobody prepares: reserve only, writing zeros takes too long.
-        let preparation = makePreparation(writesZeros: false)
-        let file = try attempt { () throws(StorageError) in try preparation.run() }
-        return (file, preparation.path)
     }
 
     static func rethrowing<Result>(

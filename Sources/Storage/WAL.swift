@@ -8,6 +8,15 @@ public struct WALOptions: Sendable {
     /// writes; a sync of blocks that were written before is up to 40 % faster than a sync of
     /// blocks that are only reserved.
     public var writesZerosAhead = true
+    /// How many released segments are kept to be overwritten. A sync of blocks that were written
+    /// before is quicker, and nothing has to be allocated.
+    public var recycledSegmentsMax = 2
+    /// `--max-wals`: released segments stay while there are no more than this; 0: all stay.
+    public var segmentFilesMax = 5
+    /// Whether a file of a segment's size is kept in reserve for when the disk is full.
+    public var keepsReserve = true
+    /// How long a full disk is left alone before it is tried again.
+    var retryAfter = Duration.seconds(1)
 
     public init() {}
 }
@@ -46,9 +55,26 @@ public final class WAL<IO: FileStorage> {
     var preparation = PreparationState<IO>.none
     var preparationCount = 0
 
+    /// The segments before this one that are in the dir, oldest first.
+    var closed: [WALSegmentName]
+    /// Released ones, to be overwritten.
+    var recycled: [String] = []
+    var releasedIndex: UInt64 = 0
+    /// Whether there may be something to release that was not seen yet.
+    var mayRelease = false
+    var isReleasing = false
+
+    var reserve = ReserveState.missing
+    /// Told of every call that failed for a full disk and did not close the log.
+    var noteOutOfSpace: ((StorageError) -> Void)?
+    /// Asked when the disk is full and there is no reserve: waits, and says whether to try
+    /// again. It may call the log's other methods, but for those that append, write and sync.
+    var waitForSpace: (() -> Bool)?
+
     init(
         storage: IO, directory: String, options: WALOptions, metadata: WALMetadata,
-        file: IO.File, position: LogPosition, lastIndex: UInt64, hardState: HardState
+        file: IO.File, position: LogPosition, closed: [WALSegmentName] = [],
+        lastIndex: UInt64, hardState: HardState
     ) {
         precondition(options.segmentBytes >= WALFormat.pageBytes)
         self.storage = storage
@@ -61,6 +87,7 @@ public final class WAL<IO: FileStorage> {
         writtenBytes = position.endBytes
         durableBytes = position.endBytes
         vouchedBytes = 0
+        self.closed = closed
         self.lastIndex = lastIndex
         self.hardState = hardState
     }
@@ -116,7 +143,8 @@ public final class WAL<IO: FileStorage> {
         buffer.seal()
         // In one piece: a disk takes one large write faster than pieces of it, even if the first
         // of them can start while the rest is still being put together. Measured: half as fast.
-        try attempt { () throws(StorageError) in
+        // Nothing was synced since, so the same bytes can be written to the same place again.
+        try attempt(waitingForSpace: true) { () throws(StorageError) in
             try file.write(buffer.paddedBytes(writtenAt: writtenBytes), at: writtenBytes)
         }
         writtenBytes += buffer.count
@@ -171,15 +199,32 @@ public final class WAL<IO: FileStorage> {
                 durable: UInt64(durableBytes)))
     }
 
-    /// Runs calls to the disk; the first that fails closes the log.
+    /// Runs calls to the disk; the first that fails closes the log. `waitingForSpace`: of a call
+    /// that can be made again after the disk was full, if `waitForSpace` says so.
     func attempt<Result>(
-        _ body: () throws(StorageError) -> Result
+        waitingForSpace: Bool = false, _ body: () throws(StorageError) -> Result
     ) throws(WALError) -> Result {
-        do throws(StorageError) { return try body() } catch {
-            let failure = WALError(
-                .storage(error), file: file.path, offsetBytes: writtenBytes)
-            self.failure = failure
-            throw failure
+        while true {
+            do throws(StorageError) { return try body() } catch {
+                if waitingForSpace, mayWaitForSpace(error) { continue }
+                throw close(error)
+            }
         }
+    }
+
+    /// Whether `error` is a full disk, and it is wished to try again.
+    func mayWaitForSpace(_ error: StorageError) -> Bool {
+        // What a sync failed to write is lost, whatever the reason: it is not called again.
+        guard error.isOutOfSpace, error.operation != .sync, error.operation != .syncDirectory
+        else { return false }
+        guard let waitForSpace else { return false }
+        noteOutOfSpace?(error)
+        return waitForSpace()
+    }
+
+    func close(_ error: StorageError) -> WALError {
+        let failure = WALError(.storage(error), file: file.path, offsetBytes: writtenBytes)
+        self.failure = failure
+        return failure
     }
 }

@@ -41,6 +41,8 @@ package enum WALFormat {
     package static let recordBytesMax = 1 << 28
     /// Writes end here where they can: whole pages need not be read before they are written.
     static let pageBytes = 4096
+    /// What a disk writes as a whole or not at all.
+    static let sectorBytes = 512
 }
 
 package enum WALRecordType: UInt8, Sendable {

@@ -13,6 +13,8 @@ import StorageIO
 /// - `sequence`, `offset`: the segment, and where in it the marker's frame starts. Old markers of
 ///   a recycled file, and marker-like bytes inside a value, do not match by accident.
 /// - `durable`: a promise that the segment's bytes before it were synced when this was written.
+///   At a segment's head, which has nothing before it: where that ends which an earlier life of
+///   a recycled file left behind; 0 in a fresh file.
 /// - `bytes`: the size of the batch's frames after the marker's own.
 /// - `batchCRC`: CRC-32C of the batch, all of it but the marker's 48 bytes: also of what etcd's
 ///   own crc leaves out, the types and lengths. A batch is there as a whole or not at all.

@@ -5,16 +5,16 @@ import Glibc
 /// Nodes are files and directories, found by walking names from node 0, the root. A node has two
 /// selves: the live one, and the durable one that a crash falls back to; `dirty` sectors and
 /// `pendingNames` are what lies between them.
-struct SimulatedDisk {
+struct SimulatedDisk: Sendable {
     static let sectorBytes = 512
 
-    enum NameChange {
+    enum NameChange: Sendable {
         case link(String, Int)
         case remove(String)
         case rename(String, to: String, Int)
     }
 
-    struct Node {
+    struct Node: Sendable {
         var isDirectory: Bool
         // Files.
         var cached: [UInt8] = []
@@ -34,6 +34,7 @@ struct SimulatedDisk {
     var faults: [(fault: StorageFault, seen: Int)] = []
     var callCount = 0
     var trace: [StorageCall]?
+    var observer: (@Sendable (StorageCall, SimulatedDisk) -> Void)?
     var capacityBytes: Int?
     var bootID: BootID
     /// Raised when open files die with their process; a file of an older one is of no use.
@@ -55,6 +56,7 @@ struct SimulatedDisk {
 
     /// Nil: the call goes ahead.
     mutating func admit(_ call: StorageCall) -> Failure? {
+        if let observer { observer(call, self) }
         callCount += 1
         trace?.append(call)
         let off = StorageError(call.operation, call.path, code: ESHUTDOWN)

@@ -19,7 +19,31 @@ public final class SimulatedStorage: FileStorage {
         disk = Mutex(SimulatedDisk(seed: seed))
     }
 
+    private init(_ disk: sending SimulatedDisk) { self.disk = Mutex(disk) }
+
     // MARK: The world's side
+
+    /// Calls `body` before every call with a copy of the disk as it is then, without faults, for
+    /// a test to break; nil: no more. The copy's coins fall as `seed` and the call's number say.
+    /// `body` must not touch this disk itself.
+    public func observeCalls(
+        seed: UInt64, _ body: (@Sendable (StorageCall, SimulatedStorage) -> Void)?
+    ) {
+        disk.withLock { disk in
+            guard let body else {
+                disk.observer = nil
+                return
+            }
+            disk.observer = { call, now in
+                var copy = now
+                copy.observer = nil
+                copy.faults = []
+                copy.trace = nil
+                copy.random = SplitMix64(seed: seed &+ UInt64(copy.callCount) &* 0x9e37)
+                body(call, SimulatedStorage(copy))
+            }
+        }
+    }
 
     /// What survives a crash of what was not synced.
     public enum Survivors: Sendable {

@@ -1,0 +1,103 @@
+import StorageIO
+import Synchronization
+
+/// The writer's dealings with the segments' keeper, and with a full disk.
+extension LogWriterLoop {
+    /// Has done what the log wants done now.
+    func startJobs() {
+        if !isOutOfSpace || isTimeToRetry {
+            if let preparation = wal.nextPreparation() { keeper.submit(.prepare(preparation)) }
+            if let reserve = wal.nextReserve() { keeper.submit(.reserve(reserve)) }
+        }
+        if let release = wal.nextRelease() { keeper.submit(.release(release)) }
+    }
+
+    private var isTimeToRetry: Bool {
+        let now = MachineClock.monotonicNanoseconds
+        guard now >= retryAtNanoseconds else { return false }
+        postponeRetry()
+        return true
+    }
+
+    private func postponeRetry() {
+        let (seconds, attoseconds) = wal.options.retryAfter.components
+        retryAtNanoseconds =
+            MachineClock.monotonicNanoseconds + seconds * 1_000_000_000
+            + attoseconds / 1_000_000_000
+    }
+
+    /// Takes what the keeper has done, and how far the log is released.
+    func takeChores() {
+        let (outcomes, released) = writer.queue.withLock { queue in
+            queue.hasChores = false
+            defer { queue.outcomes = [] }
+            return (queue.outcomes, queue.releasedIndex)
+        }
+        wal.release(through: released)
+        for outcome in outcomes { take(outcome) }
+    }
+
+    /// Says that there is room again, if so. Never while a call waits for it.
+    func announceSpace() {
+        guard isOutOfSpace, wal.hasRoom else { return }
+        setOutOfSpace(false)
+        writer.onEvent(.spaceIsBack)
+    }
+
+    private func take(_ outcome: Keeper.Outcome) {
+        switch outcome {
+        case .prepared(let result, let preparation):
+            wal.prepared(try? result.get(), by: preparation)
+            note(result)
+        case .reserved(let result):
+            wal.reserveMade((try? result.get()) != nil)
+            note(result)
+        case .released(let outcome): take(outcome)
+        }
+    }
+
+    /// A full disk is worth telling; any other trouble the next cut will meet itself.
+    private func note(_ result: Result<PreparedSegment<IO>, StorageError>) {
+        if case .failure(let error) = result, error.isOutOfSpace { noteOutOfSpace(error) }
+    }
+
+    private func take(_ outcome: SegmentRelease<IO>.Outcome) {
+        wal.released(outcome)
+        let recycledCount = outcome.gone.count { $0.recycledPath != nil }
+        writer.statistics.withLock { metrics in
+            metrics.recycledCount += UInt64(recycledCount)
+            metrics.removedCount += UInt64(outcome.gone.count - recycledCount)
+        }
+        for gone in outcome.gone {
+            let name = gone.segment.description
+            writer.onEvent(
+                gone.recycledPath == nil ? .segmentRemoved(name) : .segmentRecycled(name))
+        }
+    }
+
+    func noteOutOfSpace(_ error: StorageError) {
+        postponeRetry()
+        guard !isOutOfSpace else { return }
+        setOutOfSpace(true)
+        writer.onEvent(.outOfSpace(error))
+    }
+
+    private func setOutOfSpace(_ isFull: Bool) {
+        isOutOfSpace = isFull
+        writer.statistics.withLock { $0.isOutOfSpace = isFull }
+    }
+
+    /// Waits until it is time to try again, or until something was done that may have given
+    /// space; false if the writer is to stop.
+    func waitForSpace() -> Bool {
+        hasWaited = true
+        startJobs()
+        let goesOn = writer.queue.wait(upTo: wal.options.retryAfter, orElse: true) { queue in
+            if queue.isStopping { return false }
+            return queue.hasChores ? true : nil
+        }
+        takeChores()
+        startJobs()
+        return goesOn
+    }
+}

@@ -1,0 +1,159 @@
+import RaftModel
+import StorageIO
+import Synchronization
+
+/// What the writer's thread has and does. Nobody else calls it.
+final class LogWriterLoop<IO: FileStorage> {
+    /// One group takes no more than this at once, so that its memory stays bounded.
+    private static var groupBytesMax: Int { 16 << 20 }
+    /// How long nothing must come in before the writer marks what it synced.
+    private static var idleAfter: Duration { .milliseconds(5) }
+
+    typealias Keeper = SegmentKeeper<IO>
+
+    let writer: LogWriter<IO>
+    let wal: WAL<IO>
+    private var voteRecord: VoteRecord<IO>?
+    let keeper: Keeper
+
+    /// Whether `.outOfSpace` was said, and `.spaceIsBack` was not.
+    var isOutOfSpace = false
+    /// When to try again what failed for a full disk.
+    var retryAtNanoseconds: Int64 = 0
+    /// Whether a call waited for space since this was last set.
+    var hasWaited = false
+
+    init(_ writer: LogWriter<IO>, _ wal: WAL<IO>, _ voteRecord: VoteRecord<IO>?) {
+        self.writer = writer
+        self.wal = wal
+        self.voteRecord = voteRecord
+        let queue = writer.queue
+        keeper = Keeper(named: "kvd-wal-keeper") { outcome in
+            queue.withLockAndWake { queue in
+                queue.outcomes.append(outcome)
+                queue.hasChores = true
+            }
+        }
+    }
+
+    func run() {
+        wal.noteOutOfSpace = { [unowned self] in noteOutOfSpace($0) }
+        wal.waitForSpace = { [unowned self] in waitForSpace() }
+        do throws(WALError) {
+            try promise(wal.hardState)
+            startJobs()
+            while try step() {}
+            try wal.close()
+        } catch {
+            writer.queue.withLock { queue in
+                queue.isDead = true
+                queue.batches = []
+                queue.bytes = 0
+            }
+            writer.onFailure(error)
+        }
+        // Its thread must not outlive the log's dir.
+        keeper.stop()
+    }
+
+    private enum Work {
+        case group([LogBatch], bytes: Int)
+        case chores
+        case timeout
+        case stop
+    }
+
+    private func step() throws(WALError) -> Bool {
+        switch nextWork() {
+        case .stop: return false
+        case .timeout: try wal.markIdle()
+        case .chores: takeChores()
+        case .group(let batches, let bytes):
+            try commit(batches)
+            writer.queue.withLock { $0.bytes -= bytes }
+            // `batches` is never empty: `nextWork` gives no empty group.
+            writer.onDurable(batches[batches.count - 1].sequence)
+        }
+        announceSpace()
+        startJobs()
+        return true
+    }
+
+    /// Gives `.timeout` once in a quiet time, and then only wakes for work, or every second while
+    /// the disk is full.
+    private func nextWork() -> Work {
+        let limit = !wal.isMarked ? Self.idleAfter : isOutOfSpace ? wal.options.retryAfter : nil
+        return writer.queue.wait(upTo: limit, orElse: .timeout) { queue in
+            if queue.hasChores { return .chores }
+            guard queue.taken < queue.batches.count else {
+                return queue.isStopping ? .stop : nil
+            }
+            return Self.takeGroup(&queue)
+        }
+    }
+
+    /// Everything queued, or as much of it as one group may have.
+    private static func takeGroup(_ queue: inout LogWriter<IO>.Queue) -> Work {
+        if queue.taken == 0, queue.bytes <= groupBytesMax {
+            let batches = queue.batches
+            queue.batches = []
+            queue.batches.reserveCapacity(batches.count)
+            return .group(batches, bytes: batches.reduce(0) { $0 + $1.sizeBytes })
+        }
+        var bytes = 0
+        var end = queue.taken
+        while end < queue.batches.count, bytes == 0 || bytes < groupBytesMax {
+            bytes += queue.batches[end].sizeBytes
+            end += 1
+        }
+        let batches = Array(queue.batches[queue.taken..<end])
+        queue.taken = end
+        if end == queue.batches.count {
+            queue.batches = []
+            queue.taken = 0
+        }
+        return .group(batches, bytes: bytes)
+    }
+
+    private func commit(_ batches: [LogBatch]) throws(WALError) {
+        hasWaited = false
+        let start = MachineClock.monotonicNanoseconds
+        let segment = wal.segment.sequence
+        var entryCount = 0
+        var needsSync = false
+        var state: HardState?
+        for batch in batches {
+            try wal.append(hardState: batch.hardState, entries: batch.entries)
+            if let snapshot = batch.snapshot { try wal.append(snapshot) }
+            entryCount += batch.entries.count
+            needsSync = needsSync || batch.needsSync
+            state = batch.hardState ?? state
+        }
+        let bytes = wal.bufferedBytes
+        if let state { try promise(state) }
+        if needsSync { try wal.sync() } else { try wal.write() }
+        let took = Duration.nanoseconds(MachineClock.monotonicNanoseconds - start)
+        let isSlow = needsSync && !hasWaited && took > LogWriterMetrics.slowSync
+        writer.statistics.withLock { metrics in
+            metrics.batchCount += UInt64(batches.count)
+            metrics.entryCount += UInt64(entryCount)
+            metrics.groupCount += 1
+            metrics.groupBatchesMax = max(metrics.groupBatchesMax, batches.count)
+            metrics.segmentCount += wal.segment.sequence - segment
+            if needsSync { metrics.recordSync(took) }
+            if isSlow { metrics.slowSyncCount += 1 }
+        }
+        if isSlow { writer.onEvent(.slowSync(took, bytes: bytes)) }
+    }
+
+    /// Records term and vote if they are not those that were recorded last. Before the log has
+    /// them, so that the record is never behind it.
+    private func promise(_ state: HardState) throws(WALError) {
+        guard var record = voteRecord, !state.isEmpty else { return }
+        if let last = record.recalled, last.term == state.term, last.vote == state.vote { return }
+        do throws(StorageError) { try record.store(term: state.term, vote: state.vote) } catch {
+            throw wal.close(error)
+        }
+        voteRecord = record
+    }
+}

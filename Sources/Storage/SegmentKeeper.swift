@@ -1,0 +1,67 @@
+import StorageIO
+
+/// A thread for what is done to segments while the log is written: making them, taking them out.
+///
+/// Carries out one job after the other, in the order in which they came.
+final class SegmentKeeper<IO: FileStorage>: Sendable {
+    enum Job: Sendable {
+        case prepare(SegmentPreparation<IO>)
+        case reserve(SegmentPreparation<IO>)
+        case release(SegmentRelease<IO>)
+
+        /// Calls the disk; how it went.
+        func run() -> Outcome {
+            switch self {
+            case .prepare(let preparation): .prepared(Self.result(preparation), by: preparation)
+            case .reserve(let preparation): .reserved(Self.result(preparation))
+            case .release(let release): .released(release.run())
+            }
+        }
+
+        private static func result(
+            _ preparation: SegmentPreparation<IO>
+        ) -> Result<PreparedSegment<IO>, StorageError> {
+            do throws(StorageError) { return .success(try preparation.run()) } catch {
+                return .failure(error)
+            }
+        }
+    }
+
+    enum Outcome: Sendable {
+        case prepared(
+            Result<PreparedSegment<IO>, StorageError>, by: SegmentPreparation<IO>)
+        case reserved(Result<PreparedSegment<IO>, StorageError>)
+        case released(SegmentRelease<IO>.Outcome)
+    }
+
+    private struct Queue {
+        var jobs: [Job] = []
+        var isStopping = false
+    }
+
+    private let queue = SleepingLock(Queue())
+    private let thread: WorkerThread
+
+    /// Starts the thread. `done` is called on it.
+    init(named name: String, done: @escaping @Sendable (Outcome) -> Void) {
+        let queue = queue
+        thread = WorkerThread(named: name) {
+            while let job = Self.next(queue) { done(job.run()) }
+        }
+    }
+
+    func submit(_ job: Job) { queue.withLockAndWake { $0.jobs.append(job) } }
+
+    /// Ends the thread after the job that it is at; the others are dropped.
+    func stop() {
+        queue.withLockAndWake { $0.isStopping = true }
+        thread.join()
+    }
+
+    private static func next(_ queue: SleepingLock<Queue>) -> Job? {
+        queue.wait(upTo: nil, orElse: nil) { queue -> Job?? in
+            if queue.isStopping { return .some(nil) }
+            return queue.jobs.isEmpty ? nil : .some(queue.jobs.removeFirst())
+        }
+    }
+}
