@@ -10,6 +10,9 @@ extension LogWriterLoop {
             if let reserve = wal.nextReserve() { keeper.submit(.reserve(reserve)) }
         }
         if let release = wal.nextRelease() { keeper.submit(.release(release)) }
+        guard let archivist, MachineClock.monotonicNanoseconds >= archiveRetryAtNanoseconds ?? 0
+        else { return }
+        if let archiving = wal.nextArchiving() { archivist.submit(.archive(archiving)) }
     }
 
     private var isTimeToRetry: Bool {
@@ -20,9 +23,12 @@ extension LogWriterLoop {
     }
 
     private func postponeRetry() {
-        let (seconds, attoseconds) = wal.options.retryAfter.components
-        retryAtNanoseconds =
-            MachineClock.monotonicNanoseconds + seconds * 1_000_000_000
+        retryAtNanoseconds = Self.moment(after: wal.options.retryAfter)
+    }
+
+    private static func moment(after duration: Duration) -> Int64 {
+        let (seconds, attoseconds) = duration.components
+        return MachineClock.monotonicNanoseconds + seconds * 1_000_000_000
             + attoseconds / 1_000_000_000
     }
 
@@ -53,6 +59,21 @@ extension LogWriterLoop {
             wal.reserveMade((try? result.get()) != nil)
             note(result)
         case .released(let outcome): take(outcome)
+        case .archived(let result, let archiving): take(result, of: archiving)
+        }
+    }
+
+    private func take(_ result: Result<Int, ArchiveError>, of archiving: SegmentArchiving<IO>) {
+        wal.archived(result, by: archiving)
+        switch result {
+        case .success(let size):
+            archiveRetryAtNanoseconds = nil
+            writer.statistics.withLock { $0.archivedCount += 1 }
+            writer.onEvent(.segmentArchived(archiving.segment.description, bytes: size))
+        case .failure(let error):
+            archiveRetryAtNanoseconds = Self.moment(after: wal.options.archiveRetryAfter)
+            writer.statistics.withLock { $0.archiveFailureCount += 1 }
+            writer.onEvent(.archiveFailed(error.description))
         }
     }
 
@@ -62,6 +83,7 @@ extension LogWriterLoop {
     }
 
     private func take(_ outcome: SegmentRelease<IO>.Outcome) {
+        noteUnarchived(outcome)
         wal.released(outcome)
         let recycledCount = outcome.gone.count { $0.recycledPath != nil }
         writer.statistics.withLock { metrics in
@@ -72,6 +94,19 @@ extension LogWriterLoop {
             let name = gone.segment.description
             writer.onEvent(
                 gone.recycledPath == nil ? .segmentRemoved(name) : .segmentRecycled(name))
+        }
+    }
+
+    /// The archive did not take them, and they could not be kept any longer.
+    private func noteUnarchived(_ outcome: SegmentRelease<IO>.Outcome) {
+        guard let archive = wal.options.archiveDirectory else { return }
+        for gone in outcome.gone where gone.segment.sequence >= wal.archivedEnd {
+            writer.statistics.withLock { $0.archiveFailureCount += 1 }
+            writer.onEvent(
+                .archiveFailed(
+                    "segment \(gone.segment) was released and is not in \(archive): more than "
+                        + "\(WAL<IO>.unarchivedMax) were waiting. Make that directory writable; "
+                        + "no moment after it can be restored without a newer snapshot."))
         }
     }
 

@@ -15,11 +15,15 @@ final class LogWriterLoop<IO: FileStorage> {
     let wal: WAL<IO>
     private var voteRecord: VoteRecord<IO>?
     let keeper: Keeper
+    /// Archiving takes long, and must not keep the next segment waiting.
+    let archivist: Keeper?
 
     /// Whether `.outOfSpace` was said, and `.spaceIsBack` was not.
     var isOutOfSpace = false
     /// When to try again what failed for a full disk.
     var retryAtNanoseconds: Int64 = 0
+    /// When to try archiving again; nil: it did not fail.
+    var archiveRetryAtNanoseconds: Int64?
     /// Whether a call waited for space since this was last set.
     var hasWaited = false
 
@@ -28,12 +32,16 @@ final class LogWriterLoop<IO: FileStorage> {
         self.wal = wal
         self.voteRecord = voteRecord
         let queue = writer.queue
-        keeper = Keeper(named: "kvd-wal-keeper") { outcome in
+        let done: @Sendable (Keeper.Outcome) -> Void = { outcome in
             queue.withLockAndWake { queue in
                 queue.outcomes.append(outcome)
                 queue.hasChores = true
             }
         }
+        keeper = Keeper(named: "kvd-wal-keeper", done: done)
+        archivist =
+            wal.options.archiveDirectory == nil
+            ? nil : Keeper(named: "kvd-wal-archive", isPatient: true, done: done)
     }
 
     func run() {
@@ -52,8 +60,9 @@ final class LogWriterLoop<IO: FileStorage> {
             }
             writer.onFailure(error)
         }
-        // Its thread must not outlive the log's dir.
+        // Their threads must not outlive the log's dir.
         keeper.stop()
+        archivist?.stop()
     }
 
     private enum Work {
@@ -82,14 +91,20 @@ final class LogWriterLoop<IO: FileStorage> {
     /// Gives `.timeout` once in a quiet time, and then only wakes for work, or every second while
     /// the disk is full.
     private func nextWork() -> Work {
-        let limit = !wal.isMarked ? Self.idleAfter : isOutOfSpace ? wal.options.retryAfter : nil
-        return writer.queue.wait(upTo: limit, orElse: .timeout) { queue in
+        return writer.queue.wait(upTo: quietTime, orElse: .timeout) { queue in
             if queue.hasChores { return .chores }
             guard queue.taken < queue.batches.count else {
                 return queue.isStopping ? .stop : nil
             }
             return Self.takeGroup(&queue)
         }
+    }
+
+    /// How long nothing must come in before there is something to do of its own accord.
+    private var quietTime: Duration? {
+        if !wal.isMarked { return Self.idleAfter }
+        if isOutOfSpace { return wal.options.retryAfter }
+        return archiveRetryAtNanoseconds == nil ? nil : wal.options.archiveRetryAfter
     }
 
     /// Everything queued, or as much of it as one group may have.

@@ -1,6 +1,7 @@
 import StorageIO
 
-/// A thread for what is done to segments while the log is written: making them, taking them out.
+/// A thread for what is done to segments while the log is written: making them, taking them out,
+/// archiving them.
 ///
 /// Carries out one job after the other, in the order in which they came.
 final class SegmentKeeper<IO: FileStorage>: Sendable {
@@ -8,6 +9,7 @@ final class SegmentKeeper<IO: FileStorage>: Sendable {
         case prepare(SegmentPreparation<IO>)
         case reserve(SegmentPreparation<IO>)
         case release(SegmentRelease<IO>)
+        case archive(SegmentArchiving<IO>)
 
         /// Calls the disk; how it went.
         func run() -> Outcome {
@@ -15,6 +17,7 @@ final class SegmentKeeper<IO: FileStorage>: Sendable {
             case .prepare(let preparation): .prepared(Self.result(preparation), by: preparation)
             case .reserve(let preparation): .reserved(Self.result(preparation))
             case .release(let release): .released(release.run())
+            case .archive(let archiving): .archived(archiving.run(), by: archiving)
             }
         }
 
@@ -32,6 +35,7 @@ final class SegmentKeeper<IO: FileStorage>: Sendable {
             Result<PreparedSegment<IO>, StorageError>, by: SegmentPreparation<IO>)
         case reserved(Result<PreparedSegment<IO>, StorageError>)
         case released(SegmentRelease<IO>.Outcome)
+        case archived(Result<Int, ArchiveError>, by: SegmentArchiving<IO>)
     }
 
     private struct Queue {
@@ -42,10 +46,14 @@ final class SegmentKeeper<IO: FileStorage>: Sendable {
     private let queue = SleepingLock(Queue())
     private let thread: WorkerThread
 
-    /// Starts the thread. `done` is called on it.
-    init(named name: String, done: @escaping @Sendable (Outcome) -> Void) {
+    /// Starts the thread. `done` is called on it. `isPatient`: all others go first.
+    init(
+        named name: String, isPatient: Bool = false,
+        done: @escaping @Sendable (Outcome) -> Void
+    ) {
         let queue = queue
         thread = WorkerThread(named: name) {
+            if isPatient { WorkerThread.lowerPriority() }
             while let job = Self.next(queue) { done(job.run()) }
         }
     }

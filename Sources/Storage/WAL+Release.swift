@@ -40,6 +40,7 @@ extension WAL {
 
     private func bounded(_ count: Int) -> Int {
         guard options.segmentFilesMax > 0 else { return 0 }
-        return min(count, max(0, closed.count + 1 - options.segmentFilesMax))
+        return archivedCount(
+            ofOldest: min(count, max(0, closed.count + 1 - options.segmentFilesMax)))
     }
 }

@@ -15,6 +15,10 @@ public struct WALOptions: Sendable {
     public var segmentFilesMax = 5
     /// Whether a file of a segment's size is kept in reserve for when the disk is full.
     public var keepsReserve = true
+    /// `--wal-archive`: where closed segments are kept, compressed; nil: nowhere.
+    public var archiveDirectory: String?
+    /// How long after a failure archiving is tried again.
+    var archiveRetryAfter = Duration.seconds(30)
     /// How long a full disk is left alone before it is tried again.
     var retryAfter = Duration.seconds(1)
 
@@ -63,6 +67,10 @@ public final class WAL<IO: FileStorage> {
     /// Whether there may be something to release that was not seen yet.
     var mayRelease = false
     var isReleasing = false
+
+    /// Segments before this number are in the archive, or gone without.
+    var archivedEnd: UInt64 = 0
+    var isArchiving = false
 
     var reserve = ReserveState.missing
     /// Told of every call that failed for a full disk and did not close the log.

@@ -73,6 +73,11 @@ final class LogLifeModel: @unchecked Sendable {
             _ = try job.run()
             wal.reserveMade(true)
         }
+        if random.chance(percent: 70), let job = wal.nextArchiving() {
+            let result = job.run()
+            if case .failure(let error) = result { throw error }
+            wal.archived(result, by: job)
+        }
         // A release may lie about for a while, and the log goes on.
         if heldRelease == nil { heldRelease = wal.nextRelease() }
         guard random.chance(percent: 60), let job = heldRelease else { return }

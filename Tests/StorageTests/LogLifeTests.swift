@@ -8,11 +8,11 @@ import Testing
 /// Thousands of operations with cuts, snapshots, releases and recycled segments; power fails, or
 /// the process dies, before every single call to the disk.
 ///
-/// `KVD_LIFE_STRIDE=1 swift test --filter LogLifeTests` tries every call of every seed (about
-/// ten minutes in a debug build); without, every call of a part of each life, and one in a few
-/// of the rest.
+/// `KVD_LIFE_STRIDE=1 swift test --filter LogLifeTests` tries every call of every seed (about a
+/// minute in a debug build); without, the first calls of each life, and one in a few of the
+/// rest.
 @Suite struct LogLifeTests {
-    static let stride = Int(ProcessInfo.processInfo.environment["KVD_LIFE_STRIDE"] ?? "") ?? 7
+    static let stride = Int(ProcessInfo.processInfo.environment["KVD_LIFE_STRIDE"] ?? "") ?? 9
 
     private struct Tally {
         var calls = 0
@@ -22,7 +22,8 @@ import Testing
 
     /// What a restart from a broken copy of the disk says; nil: it is as it must be.
     private static func judge(
-        _ copy: SimulatedStorage, _ model: LogLifeModel, _ options: WALOptions, isKilled: Bool
+        _ copy: SimulatedStorage, _ model: LogLifeModel, _ options: WALOptions, isKilled: Bool,
+        looksIntoArchive: Bool
     ) -> String? {
         if isKilled { copy.killProcess() } else { copy.crash() }
         do {
@@ -35,6 +36,7 @@ import Testing
             // Also what nobody needs any more is whole, as long as it is there.
             let scan = try LogScan.run(LogFixture.directory, storage: copy) { _ in true }
             guard scan.damage.isEmpty else { return "\(scan.damage)" }
+            if looksIntoArchive, let trouble = try judgeArchive(copy, options) { return trouble }
             let (wal, log) = try WAL.recover(
                 in: LogFixture.directory, storage: copy, from: model.newest,
                 expecting: LogFixture.ids, options: options)
@@ -57,9 +59,21 @@ import Testing
         }
     }
 
+    /// Log and archive together lack nothing, whatever was released.
+    private static func judgeArchive(
+        _ copy: SimulatedStorage, _ options: WALOptions
+    ) throws -> String? {
+        guard let archive = options.archiveDirectory else { return nil }
+        let storage = ArchivedLog(LogFixture.directory, archive: archive, storage: copy)
+        let scan = try LogScan.run(LogFixture.directory, storage: storage) { _ in true }
+        guard scan.segments.first?.name.sequence == 0 else { return "the archive's begin is gone" }
+        return scan.damage.isEmpty ? nil : "with the archive: \(scan.damage)"
+    }
+
     private func live(seed: UInt64, lives: Int, steps: Int) throws {
         var fixture = try LogFixture(seed: seed, segmentBytes: 4096)
         fixture.options.segmentFilesMax = 1
+        fixture.options.archiveDirectory = seed % 2 == 1 ? "/a/archive" : nil
         let options = fixture.options
         let model = LogLifeModel(seed: seed)
         let tally = Mutex(Tally())
@@ -71,7 +85,8 @@ import Testing
                     guard tally.calls % Self.stride == 0 || tally.calls < 300 else { return }
                     tally.crashes += 1
                     let trouble = Self.judge(
-                        copy, model, options, isKilled: tally.crashes % 4 == 0)
+                        copy, model, options, isKilled: tally.crashes % 4 == 0,
+                        looksIntoArchive: tally.crashes % 16 == 1)
                     guard let trouble else { return }
                     tally.failures += 1
                     guard tally.failures <= 3 else { return }
@@ -96,7 +111,7 @@ import Testing
         #expect(try fixture.storage.list(LogFixture.directory).count < 20)
     }
 
-    @Test(arguments: 0..<6 as Range<UInt64>)
+    @Test(arguments: 0..<10 as Range<UInt64>)
     func anyMomentOfALongLife(seed: UInt64) throws {
         try live(seed: seed, lives: 4, steps: 150)
     }

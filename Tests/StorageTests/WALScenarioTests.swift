@@ -29,11 +29,14 @@ struct WALWorld {
 
     /// The commands:
     ///
-    ///     create segment=BYTES          a new log
+    ///     create segment=BYTES max=N    a new log; of N files, released ones are kept
     ///     append 3..5 term=2 bytes=10 state=TERM,VOTE,COMMIT    entries and/or a state; no write
     ///     snapshot INDEX,TERM           a snapshot record
     ///     write | sync | idle | close   of the batch
     ///     prepare                       the next segment, if the log wants it
+    ///     release INDEX                 what no snapshot after this index needs
+    ///     capacity BYTES|none           of the disk
+    ///     reserve                       a file for when the disk is full
     ///     kill | crash keep=nothing|everything
     ///     fail OPERATION nth=N errno=N  a fault to come
     ///     records [NAME]                the frames of a segment, the last one by default
@@ -57,6 +60,7 @@ struct WALWorld {
         switch command.name {
         case "create":
             fixture.options.segmentBytes = Int(command.options["segment"] ?? "") ?? 8192
+            fixture.options.segmentFilesMax = Int(command.options["max"] ?? "") ?? 5
             wal = try fixture.create()
         case "append": try append(command)
         case "snapshot": try wal?.append(Self.snapshot(command.words[0]))
@@ -69,6 +73,13 @@ struct WALWorld {
         case "prepare":
             guard let preparation = wal?.nextPreparation() else { return "not yet" }
             wal?.prepared(try preparation.run(), by: preparation)
+        case "release": return release(through: UInt64(command.words[0]) ?? 0)
+        case "capacity": fixture.storage.capacityBytes = Int(command.words[0])
+        case "reserve":
+            guard let job = wal?.nextReserve() else { return "not now" }
+            let made = try? job.run()
+            wal?.reserveMade(made != nil)
+            return made == nil ? "no space" : ""
         case "kill":
             wal = nil
             fixture.storage.killProcess()
@@ -96,6 +107,16 @@ struct WALWorld {
         default: return "unknown command \(command.name)"
         }
         return ""
+    }
+
+    private func release(through index: UInt64) -> String {
+        wal?.release(through: index)
+        guard let job = wal?.nextRelease() else { return "nothing" }
+        let outcome = job.run()
+        wal?.released(outcome)
+        return outcome.gone.map { gone in
+            "\(gone.segment) \(gone.recycledPath == nil ? "removed" : "recycled")"
+        }.joined(separator: "\n")
     }
 
     private func append(_ command: DataDriven.Command) throws {
