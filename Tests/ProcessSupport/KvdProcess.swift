@@ -92,7 +92,7 @@ package final class KvdCluster {
         self.executable = executable
     }
 
-    package func start(_ n: Int) throws {
+    package func start(_ n: Int, adding more: [String] = []) throws {
         let names = peerPorts.indices.map {
             "\(namePrefix)\($0 + 1)=http://127.0.0.1:\(peerPorts[$0])"
         }
@@ -105,7 +105,7 @@ package final class KvdCluster {
                 "--listen-client-urls", client, "--advertise-client-urls", client,
                 "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
                 "--initial-cluster", names.joined(separator: ","),
-            ] + extra,
+            ] + extra + more,
             clientPort: clientPorts[n], logPath: folder.path("m\(n + 1).log"))
     }
 
