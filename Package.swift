@@ -7,6 +7,7 @@ import PackageDescription
 ///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
 ///     KVServer                                       the engine: persist, send, apply
 ///     Configuration                                  flags and environment
+///     State                                          what entries add up to; a snapshot's content
 ///     Cluster                                        members, ids, versions
 ///     Raft   Storage   KeyStore   Logs               Raft and KeyStore: no I/O, no clock
 ///     RaftModel   StorageIO                          values and their bytes; the door to the disk
@@ -64,8 +65,10 @@ let package = Package(
         module("KeyStore"),
         module("Logs", [log]),
         module("Cluster", ["RaftModel", outside("Crypto", "swift-crypto")]),
+        module("State", ["KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
         module("Configuration", ["Cluster", "RaftModel", arguments]),
-        module("KVServer", ["Raft", "RaftModel", "ProtoWire", "KeyStore", "Cluster", deque, log]),
+        module(
+            "KVServer", ["State", "Raft", "RaftModel", "KeyStore", "Cluster", deque, log]),
         module(
             "Transport",
             ["RaftModel", "ProtoWire", "Cluster", "Logs", nioCore, nioPosix, nioHTTP, log]),
@@ -97,8 +100,11 @@ let package = Package(
         tests("KeyStoreTests", ["KeyStore"]),
         tests("LogsTests", ["Logs", log]),
         tests("ClusterTests", ["Cluster", "RaftModel"]),
+        tests(
+            "StateTests",
+            ["State", "KeyStore", "Cluster", "Storage", "StorageIO", "RaftModel", "ProtoWire"]),
         tests("ConfigurationTests", ["Configuration", "Cluster"]),
-        tests("KVServerTests", ["KVServer", "KeyStore", "Raft", "RaftModel", "Cluster"]),
+        tests("KVServerTests", ["KVServer", "State", "KeyStore", "Raft", "RaftModel", "Cluster"]),
         tests(
             "TransportTests",
             ["Transport", "RaftModel", "ProtoWire", "Cluster", nioCore, nioPosix, nioHTTP, log]),

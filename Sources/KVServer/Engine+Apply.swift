@@ -1,61 +1,63 @@
+import Cluster
 import KeyStore
 import Logging
-import ProtoWire
 import Raft
 import RaftModel
+import State
 
 /// Carries out committed entries, in their order, on every member alike.
 extension Engine {
     func apply(_ entries: [Entry]) {
         for entry in entries {
-            precondition(entry.index == appliedIndex + 1, "entries are applied without a gap")
-            switch entry.kind {
-            case .normal: applyNormal(entry)
-            case .confChange: applyConfChange(entry)
+            let applied = state.apply(entry, monotonic: now, wall: wallNow)
+            switch applied {
+            case .nothing: break
+            case .command(let outcome): commandApplied(outcome, entry)
+            case .confChange(let change, let result): confChangeApplied(change, result, entry)
+            case .unknown(let problem):
+                return stopServing(.unknownCommand(index: entry.index, problem: problem))
             }
-            guard stopReason == nil else { return }
-            appliedIndex = entry.index
-            appliedTerm = entry.term
+            policy.applied(entryBytes: entry.data.count + 64)
+            noteContentHash(at: entry.index)
+            guard stopReason == nil, !raft.isStateVoid else { break }
         }
         if store.hasNotifications { effects.notifications += store.takeNotifications() }
         if store.hasRemovedContent { effects.removedContent.append(store.takeRemovedContent()) }
     }
 
-    private func applyNormal(_ entry: Entry) {
-        // A new leader's first entry.
-        guard !entry.data.isEmpty else { return }
-        entry.data.withUnsafeBytes { bytes in
-            let view: RequestView
-            do throws(WireError) { view = try RequestView.decode(bytes) } catch {
-                return stopServing(.unknownCommand(index: entry.index, problem: "\(error)"))
-            }
-            guard let command = Command(view) else {
-                let problem = "its method is none of the v2 API's"
-                return stopServing(.unknownCommand(index: entry.index, problem: problem))
-            }
-            apply(command, view, at: AppliedAt(raftIndex: entry.index, raftTerm: entry.term))
-        }
-    }
-
-    private func apply(_ command: Command, _ view: RequestView, at place: AppliedAt) {
+    private func commandApplied(_ command: Applied.Outcome, _ entry: Entry) {
         let outcome: Outcome
-        do throws(StoreError) {
-            switch try store.apply(command, now: clusterTime) {
-            case .event(let event): outcome = .applied(event, place)
-            case .node, .expired: outcome = .readable
-            }
-        } catch {
-            outcome = .failed(error)
+        switch command.result {
+        case .event(let event):
+            outcome = .applied(event, AppliedAt(raftIndex: entry.index, raftTerm: entry.term))
+        case .failed(let error): outcome = .failed(error)
+        case .done: outcome = .readable
         }
-        if command.method == .sync {
-            clock.applied(syncTime: view.time, monotonic: now)
-        } else if view.path.isBelowClusterNamespace, case .applied = outcome {
-            clusterKeyChanged(view)
-        }
-        switch pending.take(view.id) {
+        if let note = command.note { take(note) }
+        switch pending.take(command.id) {
         case .client(let ticket)?: effects.answers.append((ticket, outcome))
         case .publication?: published()
         case nil: break
+        }
+    }
+
+    private func take(_ note: Applied.ClusterNote) {
+        switch note {
+        case .hashReported(let report): hashReported(report)
+        case .attributesUnreadable(let id):
+            serverLog.warning("member \(id) published what is no JSON of a member")
+        case .versionUnreadable(let text):
+            serverLog.warning("the cluster version is set to \(text), which is no version")
+        case .versionTooHigh(let text, let fault):
+            serverLog.critical("\(fault)")
+            stopServing(.clusterVersionTooHigh(text))
+        case .versionSet(let version, let old?):
+            isVersionProposed = false
+            serverLog.notice(
+                "updated the cluster version from \(old.majorMinor) to \(version.majorMinor)")
+        case .versionSet(let version, nil):
+            isVersionProposed = false
+            serverLog.notice("set the initial cluster version to \(version.majorMinor)")
         }
     }
 
@@ -64,38 +66,5 @@ extension Engine {
         stopReason = reason
         effects.stop = reason
         serverLog.critical("\(reason)")
-    }
-}
-
-extension Command {
-    /// Borrows the view's bytes; nil for a method that the v2 store does not have.
-    init?(_ view: RequestView) {
-        let method: Method
-        switch view.method {
-        case .put: method = .put
-        case .post: method = .post
-        case .delete: method = .delete
-        case .quorumGet: method = .quorumGet
-        case .sync: method = .sync
-        case .unknown: return nil
-        }
-        self.init(method, path: view.path)
-        value = view.value
-        isDirectory = view.isDirectory
-        previousValue = view.previousValue
-        previousIndex = view.previousIndex
-        previousExists = view.previousExists
-        expiration = view.expiration
-        isRefresh = view.refresh ?? false
-        isRecursive = view.recursive
-        time = view.time
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    /// Whether the path lies below `/0/`: what a member needs to know about the cluster.
-    fileprivate var isBelowClusterNamespace: Bool {
-        count > 3 && self[0] == UInt8(ascii: "/") && self[1] == UInt8(ascii: "0")
-            && self[2] == UInt8(ascii: "/")
     }
 }

@@ -11,7 +11,8 @@ extension Engine {
         isDiskFull = isFull
         if isFull {
             serverLog.error(
-                "no space left on the disk: writes are refused until there is; reads and watches go on")
+                "no space left on the disk: writes are refused until there is; reads and watches go on"
+            )
             handOverLeadership()
         } else {
             serverLog.notice("the disk has space again: writes are taken")

@@ -3,6 +3,7 @@ import KeyStore
 import Logging
 import Raft
 package import RaftModel
+import State
 
 /// What a member does by itself: publish its name and client URLs, keep the cluster's clock going,
 /// and, as leader, look after the cluster version.
@@ -56,7 +57,7 @@ extension Engine {
     // MARK: Clock
 
     /// The cluster's time in Unix nanoseconds: what `expiration` is counted from.
-    package var clusterTime: Int64 { clock.now(monotonic: now, wall: wallNow) }
+    package var clusterTime: Int64 { state.clusterTime(monotonic: now, wall: wallNow) }
 
     private func syncIfDue() {
         let hasTTLs = store.hasExpiringNodes

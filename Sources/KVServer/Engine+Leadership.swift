@@ -1,6 +1,7 @@
 import Logging
 import Raft
 package import RaftModel
+import State
 
 /// Who leads: followed for requests that wait, for statistics, and in the log.
 extension Engine {
@@ -16,7 +17,7 @@ extension Engine {
     package var isHealthy: Bool { raft.leader != .none && stopReason == nil }
 
     /// What the last SYNC said, and when, for the mark that a restart reads.
-    package var lastSyncTime: Int64? { clock.synced }
+    package var lastSyncTime: Int64? { state.clock.synced }
 
     /// What etcd 2.3 members would not understand is used only while there are none.
     package func setAllMembersAreKvd(_ areKvd: Bool) {
@@ -55,6 +56,7 @@ extension Engine {
 
     /// Writes what happened in the words of etcd's raft, which tools wait for.
     func note(_ fact: Raft.Fact) {
+        if case .rejoined = fact { effects.hasRejoined = true }
         guard let (level, line) = wording(of: fact) else { return }
         raftLog.log(level: level, "\(line)")
     }
@@ -116,6 +118,13 @@ extension Engine {
             return (.warning, "\(to) did not take over at term \(term)")
         case .snapshotNeeded(let member, let next, let first):
             return (.info, "\(member) needs entry \(next), but the log begins at \(first)")
+        case .rejoined(let index):
+            return (.notice, "this member has everything up to index \(index) again, and votes")
+        case .acknowledgementsForgotten(let member, let old, let new):
+            let line =
+                "\(member) lost a part of its log: what it acknowledged from \(new) to \(old) counts "
+                + "no more"
+            return (.warning, line)
         case .snapshotInstalled(let index, let term, let from):
             return (.info, "took a snapshot at index \(index), term \(term), from \(from)")
         default: return (.debug, "\(fact)")

@@ -1,6 +1,7 @@
-import KeyStore
+import Cluster
+package import KeyStore
 import Logging
-package import Raft
+import Raft
 package import RaftModel
 package import State
 
@@ -85,7 +86,7 @@ extension Engine {
     /// tell them any more.
     package func install(_ image: StateImage, fileBytes: Int) -> [WatcherID] {
         let before = state.appliedIndex
-        let cancelled = state.restore(image)
+        let cancelled = state.restore(image, monotonic: now)
         snapshotIndex = image.index
         policy.restarted(fileBytes: fileBytes)
         hashes.removeAll()

@@ -3,6 +3,7 @@ package import KeyStore
 import Logging
 package import Raft
 package import RaftModel
+package import State
 
 /// One node. See `KVServer` for how it is used.
 ///
@@ -16,12 +17,8 @@ package final class Engine {
 
     var raft: Raft
     /// The state machine. Read it on this thread only; `store.tree` may leave it.
+    package let state: MemberState
     package let store: Store
-    /// As of the last applied entry.
-    package internal(set) var membership: Membership
-    package internal(set) var clusterVersion: SemanticVersion?
-    package internal(set) var appliedIndex: UInt64
-    var appliedTerm: UInt64
 
     /// Plain reads wait until this is applied.
     let readableFrom: UInt64
@@ -34,7 +31,17 @@ package final class Engine {
     var queue: [QueuedCommand] = []
     var requestIDs: RequestIDGenerator
 
-    var clock = ClusterClock()
+    // MARK: Snapshots and what is compared with others; see `Engine+Snapshots`, `+Verification`.
+
+    var policy = SnapshotPolicy()
+    /// The newest that is durable; 0: none.
+    package internal(set) var snapshotIndex: UInt64
+    var snapshotUnderWay: (index: UInt64, begun: (entries: UInt64, logBytes: Int))?
+    var isSnapshotWanted = false
+    var snapshotRetryAt: Int64 = 0
+    var hashes = ContentHashes()
+    package internal(set) var isDiskFull = false
+
     /// Nanoseconds; the owner moves them with `advance`.
     private(set) var now: Int64
     private(set) var wallNow: Int64
@@ -53,10 +60,13 @@ package final class Engine {
     /// Applies nothing yet: the first pump applies what is known to be committed.
     ///
     /// - Parameters:
+    ///   - state: what the snapshot in `restored` stands for, loaded from a file of that size; nil
+    ///     for a member that begins without one.
     ///   - readableFrom: plain reads wait until this index is applied (see `isReadable`).
     ///   - monotonic, wall: both clocks now, in nanoseconds.
     package init(
-        configuration: EngineConfiguration, restored: Raft.RestoredState, readableFrom: UInt64,
+        configuration: EngineConfiguration, restored: Raft.RestoredState,
+        state: MemberState? = nil, snapshotFileBytes: Int = 0, readableFrom: UInt64,
         monotonic: Int64, wall: Int64
     ) {
         self.configuration = configuration
@@ -65,12 +75,14 @@ package final class Engine {
         serverLog = Logger(label: "etcdserver")
         raftLog = Logger(label: "raft")
         raft = Raft(configuration.raft, restored: restored)
-        var options = Store.Options()
-        options.historyEventsMax = configuration.historyEventsMax
-        store = Store(options: options)
-        membership = Membership()
-        appliedIndex = restored.snapshot.index
-        appliedTerm = restored.snapshot.term
+        self.state = state ?? MemberState(options: configuration.storeOptions)
+        store = self.state.store
+        precondition(
+            self.state.appliedIndex == restored.snapshot.index, "the state is the snapshot's")
+        snapshotIndex = restored.snapshot.index
+        policy.entriesMin = configuration.snapshotEntryCount
+        policy.logBytesMax = configuration.snapshotLogBytes
+        policy.saved(fileBytes: snapshotFileBytes)
         self.readableFrom = readableFrom
         restoredTerm = raft.term(at: raft.lastIndex) ?? 0
         (now, wallNow) = (monotonic, wall)
@@ -81,6 +93,12 @@ package final class Engine {
         reads = PendingReads(firstContext: UInt64(bitPattern: wall))
         leadership = Leadership(since: monotonic, sinceWall: wall)
     }
+
+    /// As of the last applied entry.
+    package var membership: Membership { state.membership }
+    package var clusterVersion: SemanticVersion? { state.clusterVersion }
+    package var appliedIndex: UInt64 { state.appliedIndex }
+    var appliedTerm: UInt64 { state.appliedTerm }
 
     /// Moves the clocks, in nanoseconds: the monotonic one, which never goes back, and Unix time.
     package func advance(monotonic: Int64, wall: Int64) {
@@ -117,6 +135,7 @@ package final class Engine {
             askForReadIndices()
             drainRaft()
             answerReads()
+            takeSnapshotIfDue()
         }
         out.removeAll()
         swap(&effects, &out)
@@ -129,9 +148,10 @@ package final class Engine {
             if let state = ready.softState { leadershipChanged(state) }
             if let batch = ready.persist { effects.persist.append(batch) }
             send(ready.messages)
+            effects.snapshotsWanted += ready.snapshotsWanted
             for state in ready.readStates { reads.confirm(state.context, index: state.index) }
             apply(ready.committed)
-            guard stopReason == nil else { return }
+            guard stopReason == nil, !raft.isStateVoid else { return }
             if let last = ready.committed.last { raft.applied(through: last.index) }
             // A new leader may take what was queued.
             proposeQueued()

@@ -1,4 +1,5 @@
 package import Cluster
+package import KeyStore
 import Raft
 package import RaftModel
 
@@ -48,6 +49,12 @@ package struct EngineConfiguration: Sendable {
 }
 
 extension EngineConfiguration {
+    package var storeOptions: Store.Options {
+        var options = Store.Options()
+        options.historyEventsMax = historyEventsMax
+        return options
+    }
+
     var raft: Raft.Configuration {
         var raft = Raft.Configuration(id: member, electionTicks: electionTicks, seed: seed)
         raft.fastForwardsFirstElection = true

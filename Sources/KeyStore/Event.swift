@@ -52,6 +52,8 @@ package struct Event: @unchecked Sendable {
 
     private let storage: Storage
 
+    var facts: Facts { storage.facts.pointee }
+
     init(_ facts: Facts, key: UnsafeRawBufferPointer) {
         precondition(facts.action.isRemoval == (facts.node == nil))
         precondition(!facts.action.isRemoval || facts.previous != nil)

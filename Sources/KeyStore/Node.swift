@@ -10,6 +10,15 @@ package struct NodeAttributes: Equatable, Sendable {
     /// Unix nanoseconds; 0: permanent.
     package var expiration: Int64
 
+    package init(
+        isDirectory: Bool, hasValue: Bool, createdIndex: UInt64, modifiedIndex: UInt64,
+        expiration: Int64
+    ) {
+        (self.isDirectory, self.hasValue) = (isDirectory, hasValue)
+        (self.createdIndex, self.modifiedIndex) = (createdIndex, modifiedIndex)
+        self.expiration = expiration
+    }
+
     package var isPermanent: Bool { expiration == 0 }
 }
 

@@ -5,6 +5,7 @@
 ///     try builder.open(name: …, …)       // a directory; `/` itself is open from the start
 ///     try builder.addFile(name: …, …)
 ///     try builder.close()
+///     try builder.endTree()
 ///     try builder.addEvent(…)            // oldest first, one per index, none missing
 ///     let image = try builder.finish(currentIndex: …, statistics: …)
 ///
@@ -18,6 +19,8 @@ package struct StoreImageBuilder: ~Copyable {
     private var hasExpiring = false
     private var events: [Event] = []
     private var stepCount = 0
+    /// Set by `endTree`.
+    private var tree: Tree?
 
     package init() {
         let root = Item.directory(
@@ -81,6 +84,28 @@ package struct StoreImageBuilder: ~Copyable {
         }
     }
 
+    /// The tree is complete: events follow.
+    package mutating func endTree() throws(StoreImageError) {
+        guard directories.count == 1, tree == nil else {
+            throw StoreImageError(.unbalanced, step: stepCount)
+        }
+        let root = directories[0].finish()
+        root.sum = sums[0]
+        let tree = Tree(root: root, index: 0)
+        try Self.checkNamespaces(tree, step: stepCount)
+        self.tree = tree
+    }
+
+    /// Where an event's node comes from. Many are the very one that the tree or another event has,
+    /// and must be so again, or a restored history would take their memory twice.
+    package enum EventSource {
+        case new(EventNode)
+        /// The file that the tree has at the event's key.
+        case tree
+        /// The `node` of the event with this index, an earlier one.
+        case event(UInt64)
+    }
+
     /// What an event says of a node, with its value. Borrowed.
     package struct EventNode {
         package var attributes: NodeAttributes
@@ -105,7 +130,7 @@ package struct StoreImageBuilder: ~Copyable {
     ///   - previous: what it was before; there must be one for a removal.
     package mutating func addEvent(
         _ action: Action, key: UnsafeRawBufferPointer, index: UInt64, timeBase: Int64,
-        isRefresh: Bool, node: EventNode?, previous: EventNode?
+        isRefresh: Bool, node: EventSource?, previous: EventSource?
     ) throws(StoreImageError) {
         stepCount += 1
         let isWhole = action.isRemoval ? previous != nil : node != nil
@@ -115,26 +140,45 @@ package struct StoreImageBuilder: ~Copyable {
         if let last = events.last, last.index + 1 != index {
             throw StoreImageError(.historyGap, step: stepCount)
         }
-        let name = StorePath.name(key)
         let facts = Event.Facts(
             index: index, timeBase: timeBase,
-            node: action.isRemoval ? nil : node?.item(name: name),
-            previous: previous?.item(name: name), keyCount: 0, action: action,
+            node: action.isRemoval ? nil : try item(node, key),
+            previous: try item(previous, key), keyCount: 0, action: action,
             isRefresh: isRefresh)
         events.append(Event(facts, key: key))
     }
 
+    private func item(
+        _ source: EventSource?, _ key: UnsafeRawBufferPointer
+    ) throws(StoreImageError) -> Item? {
+        switch source {
+        case nil: return nil
+        case .new(let node): return node.item(name: StorePath.name(key))
+        case .tree:
+            guard case .found(let item)? = tree?.find(key),
+                !item._withUnsafeGuaranteedRef({ $0.isDirectory })
+            else { throw StoreImageError(.badEvent, step: stepCount) }
+            return item.takeUnretainedValue()
+        case .event(let index):
+            guard let first = events.first?.index, index >= first,
+                index - first < UInt64(events.count),
+                let item = events[Int(index - first)].facts.node,
+                Bytes.equal(item.name, StorePath.name(key))
+            else { throw StoreImageError(.badEvent, step: stepCount) }
+            return item
+        }
+    }
+
+    /// Ends the tree too, if that was not done.
     package consuming func finish(
         currentIndex: UInt64, statistics: StoreStatistics
     ) throws(StoreImageError) -> StoreImage {
-        guard directories.count == 1 else { throw StoreImageError(.unbalanced, step: stepCount) }
-        if let last = events.last, last.index != currentIndex {
-            throw StoreImageError(.historyGap, step: stepCount)
-        }
-        let root = directories[0].finish()
-        root.sum = sums[0]
-        let tree = Tree(root: root, index: currentIndex)
-        try Self.checkNamespaces(tree, step: stepCount)
+        guard currentIndex >= UInt64(events.count),
+            events.last.map({ $0.index == currentIndex }) ?? true
+        else { throw StoreImageError(.historyGap, step: stepCount) }
+        if tree == nil { try endTree() }
+        guard var tree else { preconditionFailure("ended just now") }
+        tree.index = currentIndex
         var history = EventHistory(
             eventsMax: .max, bytesMax: .max, lastIndex: currentIndex - UInt64(events.count))
         for event in events { history.append(event) }

@@ -21,6 +21,23 @@ package struct StoreStatistics: Equatable, Sendable {
 
     package init() {}
 
+    /// All that is replicated or worth keeping, in a fixed order.
+    private static var places: [WritableKeyPath<StoreStatistics, UInt64>] {
+        [
+            \.getsSuccess, \.getsFail, \.setsSuccess, \.setsFail, \.deleteSuccess, \.deleteFail,
+            \.updateSuccess, \.updateFail, \.createSuccess, \.createFail, \.compareAndSwapSuccess,
+            \.compareAndSwapFail, \.compareAndDeleteSuccess, \.compareAndDeleteFail, \.expireCount,
+        ]
+    }
+
+    /// As a snapshot has them. New ones go to the end.
+    package var counters: [UInt64] { Self.places.map { self[keyPath: $0] } }
+
+    /// From a snapshot's; numbers that a later version added are passed over.
+    package init(counters: [UInt64]) {
+        for (place, value) in zip(Self.places, counters) { self[keyPath: place] = value }
+    }
+
     mutating func countSet(_ succeeded: Bool) {
         if succeeded { setsSuccess += 1 } else { setsFail += 1 }
     }

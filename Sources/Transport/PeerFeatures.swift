@@ -1,7 +1,7 @@
 /// What a member can do beyond etcd 2.3, as it says in the header `X-Kvd-Features` of its requests
 /// and answers on the peer port: a comma list of names. No etcd sends the header or looks at it.
 ///
-///     X-Kvd-Features: prevote,checkquorum,readindex,transfer,batch
+///     X-Kvd-Features: prevote,checkquorum,readindex,transfer,batch,snapshots
 ///
 /// Unknown names are passed over, so that a newer kvd can say more than an older one knows.
 package struct PeerFeatures: OptionSet, Hashable, Sendable {
@@ -20,16 +20,19 @@ package struct PeerFeatures: OptionSet, Hashable, Sendable {
     /// Takes many proposals in one message.
     package static let batchedProposals = PeerFeatures(rawValue: 1 << 4)
 
+    /// Takes snapshots as streamed files.
+    package static let snapshots = PeerFeatures(rawValue: 1 << 5)
+
     /// All that this kvd can do.
     package static let supported: PeerFeatures = [
-        .preVote, .checkQuorum, .readIndex, .leaderTransfer, .batchedProposals,
+        .preVote, .checkQuorum, .readIndex, .leaderTransfer, .batchedProposals, .snapshots,
     ]
 
     package static let headerName = "X-Kvd-Features"
 
     private static let names: [(name: String, feature: PeerFeatures)] = [
         ("prevote", .preVote), ("checkquorum", .checkQuorum), ("readindex", .readIndex),
-        ("transfer", .leaderTransfer), ("batch", .batchedProposals),
+        ("transfer", .leaderTransfer), ("batch", .batchedProposals), ("snapshots", .snapshots),
     ]
 
     /// Reads the header's value; nil is an absent header: a member that is not kvd.

@@ -111,6 +111,8 @@ final class PeerLink {
         reportUnreachable()
     }
 
+    var currentURL: EndpointURL { urls.current }
+
     func reportUnreachable() {
         let id = id
         transport.notify { $0.unreachable(id) }

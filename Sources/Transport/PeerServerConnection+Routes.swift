@@ -14,6 +14,9 @@ extension PeerServerConnection {
         case "/raft":
             guard head.method == .POST else { return .refuse(.methodNotAllowed(.POST)) }
             return planMessage(head, rules)
+        case _ where path == SnapshotTransfer.path:
+            guard head.method == .POST else { return .refuse(.methodNotAllowed(.POST)) }
+            return planSnapshot(head, rules)
         case _ where path.hasPrefix("/raft/stream/"):
             guard head.method == .GET else { return .refuse(.methodNotAllowed(.GET)) }
             return planStream(head, path, rules, standing)
@@ -33,6 +36,19 @@ extension PeerServerConnection {
             return .refuse(withCluster(refusal, rules))
         }
         return .message(PeerCaller(head.headers))
+    }
+
+    private static func planSnapshot(_ head: HTTPRequestHead, _ rules: Rules) -> Plan {
+        if let refusal = refusal(head.headers, rules) {
+            return .refuse(withCluster(refusal, rules))
+        }
+        guard rules.features.contains(.snapshots),
+            let length = head.headers.first(name: "Content-Length").flatMap({ Int($0) }),
+            length > 8
+        else {
+            return .refuse(withCluster(.error(.badRequest, "Content-Length is missing"), rules))
+        }
+        return .snapshot(bodyBytes: length)
     }
 
     private static func planStream(

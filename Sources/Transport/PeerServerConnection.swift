@@ -33,6 +33,7 @@ enum PeerServerConnection: ~Copyable {
     /// What a request's head makes of it.
     enum Plan {
         case message(PeerCaller)
+        case snapshot(bodyBytes: Int)
         case stream(StreamRequest)
         case probing
         case members
@@ -59,6 +60,10 @@ enum PeerServerConnection: ~Copyable {
         case answer(Answer)
         /// Hand the message over, then answer.
         case deliver(Message, PeerCaller, Answer)
+        /// More of a snapshot that comes in.
+        case takeSnapshot(ByteBuffer, bodyBytes: Int)
+        /// It is all there: see what becomes of it, then fill the answer in and send it.
+        case endSnapshot(Answer)
         /// Answer, and from then on the connection is the peer's stream.
         case open(StreamRequest)
         /// A caller that is no member, but says where it is: answer, and be ready to answer its
@@ -87,7 +92,12 @@ enum PeerServerConnection: ~Copyable {
         case .reading(let request, var body):
             switch part {
             case .head: preconditionFailure("the decoder sends an end before the next head")
-            case .body(var bytes):
+            case .body(let bytes):
+                if case .snapshot(let bodyBytes) = request.plan {
+                    self = .reading(request, body: body)
+                    return .takeSnapshot(bytes, bodyBytes: bodyBytes)
+                }
+                var bytes = bytes
                 guard body.readableBytes + bytes.readableBytes <= rules.bodyBytesMax else {
                     self = .closed
                     let response = PeerResponse.error(
@@ -138,6 +148,11 @@ enum PeerServerConnection: ~Copyable {
         switch request.plan {
         case .message(let caller):
             return Self.judge(body, from: caller, answer, rules, standing)
+        case .snapshot:
+            // One snapshot a connection.
+            self = .closed
+            answer.closes = true
+            return .endSnapshot(answer)
         case .probing: return .answerProbe(answer)
         case .members: return .answerMembers(answer)
         case .version: return .answerVersion(answer)

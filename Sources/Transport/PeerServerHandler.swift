@@ -12,6 +12,8 @@ final class PeerServerHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     /// The stream that the connection has become.
     private var stream: ServedStream?
+    /// The snapshot that comes in on the connection.
+    private var reception: SnapshotReception?
     private var lastReadAt = NIODeadline.now()
 
     init(_ transport: PeerTransport) { self.transport = transport }
@@ -47,6 +49,8 @@ final class PeerServerHandler: ChannelInboundHandler {
     func channelInactive(context: ChannelHandlerContext) {
         if let stream { transport.ended(stream) }
         stream = nil
+        reception?.close()
+        reception = nil
         context.fireChannelInactive()
     }
 
@@ -61,6 +65,7 @@ final class PeerServerHandler: ChannelInboundHandler {
     /// Closes the connection if nothing has come for too long. Streams look after themselves.
     func tick(now: NIODeadline, silenceMax: TimeAmount) {
         guard connection.mayTimeOut, now - lastReadAt > silenceMax else { return }
+        if let reception, reception.isWorking { return }
         close()
     }
 
@@ -75,6 +80,8 @@ final class PeerServerHandler: ChannelInboundHandler {
             send(answer, context)
             transport.learn(from: caller)
             transport.deliver([message], from: message.from)
+        case .takeSnapshot(let bytes, let bodyBytes): take(bytes, bodyBytes, context)
+        case .endSnapshot(let answer): endSnapshot(answer, context)
         case .open(let request): open(request, context)
         case .meet(let caller, let answer):
             send(answer, context)
@@ -82,6 +89,33 @@ final class PeerServerHandler: ChannelInboundHandler {
         case .answerProbe(let answer): send(transport.fillProbe(answer), context)
         case .answerMembers(let answer): send(transport.fillMembers(answer), context)
         case .answerVersion(let answer): send(transport.fillVersion(answer), context)
+        }
+    }
+
+    private func take(_ bytes: ByteBuffer, _ bodyBytes: Int, _ context: ChannelHandlerContext) {
+        if let reception { return reception.take(bytes) }
+        let channel = context.channel
+        let new = SnapshotReception(transport, bodyBytes: bodyBytes) { reads in
+            try? channel.syncOptions?.setOption(.autoRead, value: reads)
+            if reads { channel.read() }
+        }
+        reception = new
+        new.take(bytes)
+    }
+
+    private func endSnapshot(
+        _ answer: PeerServerConnection.Answer, _ context: ChannelHandlerContext
+    ) {
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        guard let reception else {
+            return send(answer, context)
+        }
+        reception.end { [weak self] response in
+            var filled = answer
+            filled.response.status = response.status
+            filled.response.headers += response.headers
+            filled.response.body = response.body
+            self?.send(filled, bound.value)
         }
     }
 

@@ -31,6 +31,9 @@ package final class PeerTransport {
     private var remotes: [PeerLink] = []
     private var connections: [ObjectIdentifier: PeerServerHandler] = [:]
     private var listeners: [Listener] = []
+    private var snapshotSenders: [SnapshotSender] = []
+    /// Snapshots coming in.
+    var receptionsCount = 0
     private var isStopped = false
     private var toldOfRemoval = false
 
@@ -127,6 +130,25 @@ package final class PeerTransport {
         for remote in remotes { remote.flush() }
     }
 
+    /// Sends a snapshot that lies in a file, beside the message that tells of it, to a member that
+    /// is a kvd. What came of it is reported once (`snapshotFinished`), as for any other.
+    package func sendSnapshot(_ message: Message, source: any SnapshotSource) {
+        eventLoop.preconditionInEventLoop()
+        precondition(message.kind == .snapshot && message.snapshot?.data == [])
+        snapshotSenders.removeAll(where: \.isOver)
+        guard !isStopped, let link = link(of: message.to) else {
+            return notify { $0.snapshotFinished(message.to, succeeded: false) }
+        }
+        let sender = SnapshotSender(self, message, source, to: link.currentURL)
+        snapshotSenders.append(sender)
+        sender.start()
+    }
+
+    func sink(for message: Message, sizeBytes: Int) -> SnapshotSinkVerdict {
+        guard !isStopped, let delegate else { return .refuse(reason: "the member is stopping") }
+        return delegate.snapshotSink(for: message, from: message.from, sizeBytes: sizeBytes)
+    }
+
     /// Closes listeners and connections; nothing is sent or reported any more.
     package func stop() -> EventLoopFuture<Void> {
         eventLoop.preconditionInEventLoop()
@@ -134,6 +156,8 @@ package final class PeerTransport {
         let closing = listeners.map { $0.close() }
         listeners = []
         for link in links + remotes { link.stop() }
+        for sender in snapshotSenders { sender.stop() }
+        snapshotSenders = []
         (links, remotes) = ([], [])
         for connection in Array(connections.values) { connection.close() }
         return EventLoopFuture.whenAllComplete(closing, on: eventLoop).map { _ in }
@@ -199,6 +223,7 @@ package final class PeerTransport {
             guard !isStopped else { return }
             let now = NIODeadline.now()
             for link in links + remotes { link.tick(now: now) }
+            for sender in snapshotSenders { sender.tick(now: now) }
             for connection in Array(connections.values) {
                 connection.tick(now: now, silenceMax: timing.silenceMax)
             }

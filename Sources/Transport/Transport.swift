@@ -74,6 +74,11 @@ package protocol PeerTransportDelegate: AnyObject {
     func unreachable(_ peer: MemberID)
     /// What came of a snapshot message handed to `send`; called exactly once for each.
     func snapshotFinished(_ peer: MemberID, succeeded: Bool)
+    /// `peer` wants to send a snapshot of `sizeBytes`. When the sink has it all, `message`, which has
+    /// no data, is received like any other.
+    func snapshotSink(
+        for message: Message, from peer: MemberID, sizeBytes: Int
+    ) -> SnapshotSinkVerdict
     /// A peer says that this member was removed from the cluster.
     func removedFromCluster()
     /// `peer` is a kvd (`features` is not empty), or is found to be none any more.
@@ -83,4 +88,12 @@ package protocol PeerTransportDelegate: AnyObject {
     var members: [Member] { get }
     /// For `GET /version`; nil before the cluster has decided.
     var clusterVersion: SemanticVersion? { get }
+}
+
+extension PeerTransportDelegate {
+    package func snapshotSink(
+        for message: Message, from peer: MemberID, sizeBytes: Int
+    ) -> SnapshotSinkVerdict {
+        .refuse(reason: "this member takes no snapshots")
+    }
 }

@@ -42,6 +42,8 @@ package struct TransportConfiguration: Sendable {
         /// As `silenceMax`, from the last byte of a snapshot to the answer: the receiver may
         /// have to write it to its disk first.
         package var snapshotAnswerMax: TimeAmount = .seconds(60)
+        /// As `silenceMax`, while a snapshot is being sent: the receiver's disk may be slow.
+        package var snapshotSilenceMax: TimeAmount = .seconds(30)
         package var probeInterval: TimeAmount = .seconds(4)
         package var clockDifferenceMax: TimeAmount = .seconds(1)
 

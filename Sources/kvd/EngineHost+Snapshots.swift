@@ -53,7 +53,8 @@ extension EngineHost {
             let isKvd = peerFeatures[wanted.member]?.contains(.snapshots) ?? false
             keeper.run {
                 let found = keeper.newest(indexMin: wanted.indexMin)
-                let outgoing = isKvd ? found.map(SnapshotKeeper.Outgoing.file) : keeper.forEtcd(found)
+                let outgoing =
+                    isKvd ? found.map(SnapshotKeeper.Outgoing.file) : keeper.forEtcd(found)
                 loop.execute { bound.value.send(outgoing, to: wanted) }
             }
         }

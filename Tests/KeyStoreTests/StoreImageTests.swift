@@ -36,23 +36,39 @@ import Testing
             case .close: try builder.close()
             }
         }
+        try builder.endTree()
+        var sources = EventSources(image)
         var index = image.history.oldestIndex
         while let event = image.history[index] {
-            try add(event, to: &builder)
+            try add(event, sources.next(event), to: &builder)
             index += 1
         }
         return try builder.finish(currentIndex: image.currentIndex, statistics: image.statistics)
     }
 
-    private func add(_ event: Event, to builder: inout StoreImageBuilder) throws {
+    private func add(
+        _ event: Event, _ sources: (node: EventSources.Place, previous: EventSources.Place),
+        to builder: inout StoreImageBuilder
+    ) throws {
+        func source(
+            _ place: EventSources.Place, _ node: @autoclosure () -> StoreImageBuilder.EventNode
+        ) -> StoreImageBuilder.EventSource? {
+            switch place {
+            case .none: nil
+            case .here: .new(node())
+            case .tree: .tree
+            case .event(let index): .event(index)
+            }
+        }
         try event.withKey { key in
             try event.withValue { value in
                 try event.withPreviousValue { previousValue in
                     try builder.addEvent(
                         event.action, key: key, index: event.index, timeBase: event.timeBase,
                         isRefresh: event.isRefresh,
-                        node: .init(event.node, value: value),
-                        previous: event.previousNode.map { .init($0, value: previousValue) })
+                        node: source(sources.node, .init(event.node, value: value)),
+                        previous: source(
+                            sources.previous, .init(event.previousNode!, value: previousValue)))
                 }
             }
         }
@@ -163,7 +179,7 @@ import Testing
             try withBytes(key) { key in
                 try builder.addEvent(
                     .set, key: key, index: index, timeBase: 0, isRefresh: false,
-                    node: .init(node, value: UnsafeRawBufferPointer(start: nil, count: 0)),
+                    node: .new(.init(node, value: UnsafeRawBufferPointer(start: nil, count: 0))),
                     previous: nil)
             }
         }

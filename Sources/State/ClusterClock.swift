@@ -4,32 +4,25 @@
 /// passed here since. All members follow the leader's SYNCs, and a new leader goes on from the
 /// last one, so a wall clock that is set a day forth or back expires nothing early, and a change
 /// of leader never shortens a TTL. The wall clock counts only until the first SYNC there ever is.
-struct ClusterClock {
+package struct ClusterClock: Sendable {
     /// Unix nanoseconds of the last SYNC applied; nil before the first.
-    private(set) var synced: Int64?
+    package private(set) var synced: Int64?
     /// The monotonic clock when it was applied here.
     private var syncedAtMonotonic: Int64 = 0
 
-    init() {}
+    package init() {}
 
     /// The cluster's time in Unix nanoseconds, given this machine's clocks in nanoseconds.
-    func now(monotonic: Int64, wall: Int64) -> Int64 {
+    package func now(monotonic: Int64, wall: Int64) -> Int64 {
         guard let synced else { return wall }
         return synced &+ max(0, monotonic - syncedAtMonotonic)
     }
 
     /// A SYNC of `time` was applied. One from before the last is of a leader that lagged: the
     /// cluster's time never runs backwards.
-    mutating func applied(syncTime time: Int64, monotonic: Int64) {
+    package mutating func applied(syncTime time: Int64, monotonic: Int64) {
         if let synced, time <= synced { return }
         synced = time
         syncedAtMonotonic = monotonic
-    }
-
-    /// What `elapsed` nanoseconds before this start did to the time that a restart brought back:
-    /// known only when the machine did not reboot in between.
-    mutating func catchUp(elapsed: Int64) {
-        guard let synced, elapsed > 0 else { return }
-        self.synced = synced &+ elapsed
     }
 }

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import KVServer
+@testable import State
 
 @Suite struct ClusterClockTests {
     private let second: Int64 = 1_000_000_000
