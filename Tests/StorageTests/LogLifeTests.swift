@@ -12,7 +12,7 @@ import Testing
 /// minute in a debug build); without, the first calls of each life, and one in a few of the
 /// rest.
 @Suite struct LogLifeTests {
-    static let stride = Int(ProcessInfo.processInfo.environment["KVD_LIFE_STRIDE"] ?? "") ?? 9
+    static let stride = Int(ProcessInfo.processInfo.environment["KVD_LIFE_STRIDE"] ?? "") ?? 13
 
     private struct Tally {
         var calls = 0
