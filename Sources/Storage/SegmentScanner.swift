@@ -151,6 +151,14 @@ struct SegmentScanner {
     /// The crc so far; nil: damage has made it unknown.
     var knownCRC: CRC32C? { knowsCRC ? rolling : nil }
 
+    /// Whether the stop is at a marker of this log that rotted: its crc is the log's so far, which
+    /// nothing that an earlier life of the file left has but by a rare accident.
+    func isAtBrokenMarker() throws(StorageError) -> Bool {
+        guard case .frame(let frame) = try readFrame(), frame.type == .crc else { return false }
+        return frame.crc == rolling.value && frame.data.count == WALMarker.sizeBytes
+            && WALMarker.decode(frame.data) == nil
+    }
+
     /// Goes on at `offset`, whatever the crc was before it.
     mutating func skip(to offset: Int) {
         self.offset = offset

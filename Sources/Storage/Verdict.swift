@@ -77,6 +77,7 @@ enum Verdict {
             (WALFormat.sectorBytes - scanner.offset % WALFormat.sectorBytes)
             % WALFormat.sectorBytes
         let rest = try scanner.window.bytes(at: scanner.offset, wanted: sectorRest)
-        return rest.prefix(sectorRest).allSatisfy { $0 == 0 }
+        guard rest.prefix(sectorRest).allSatisfy({ $0 == 0 }) else { return false }
+        return try !scanner.isAtBrokenMarker()
     }
 }

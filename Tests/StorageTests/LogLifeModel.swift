@@ -23,6 +23,10 @@ final class LogLifeModel: @unchecked Sendable {
     private(set) var removedCount = 0
     private(set) var operationCount = 0
 
+    /// Set: its disk is full now and then.
+    var crampedStorage: SimulatedStorage?
+    private(set) var waitCount = 0
+
     init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
     /// The snapshot that a restart begins with.
@@ -35,8 +39,16 @@ final class LogLifeModel: @unchecked Sendable {
     // MARK: Living
 
     func work(on wal: Log, steps: Int) throws {
+        wal.waitForSpace = { [unowned self] in
+            waitCount += 1
+            crampedStorage?.capacityBytes = nil
+            return crampedStorage != nil
+        }
         for _ in 0..<steps {
             operationCount += 1
+            if let crampedStorage, random.chance(percent: 10) {
+                crampedStorage.capacityBytes = random.coin() ? nil : 4096 * random.below(12)
+            }
             try runJobs(wal)
             try step(wal)
         }
@@ -67,15 +79,16 @@ final class LogLifeModel: @unchecked Sendable {
 
     private func runJobs(_ wal: Log) throws {
         if random.chance(percent: 80), let job = wal.nextPreparation() {
-            wal.prepared(try job.run(), by: job)
+            wal.prepared(try unlessFull(job.run), by: job)
         }
         if random.chance(percent: 30), let job = wal.nextReserve() {
-            _ = try job.run()
-            wal.reserveMade(true)
+            wal.reserveMade(try unlessFull(job.run) != nil)
         }
         if random.chance(percent: 70), let job = wal.nextArchiving() {
             let result = job.run()
-            if case .failure(let error) = result { throw error }
+            if case .failure(let error) = result {
+                guard case .storage(let error) = error.code, error.isOutOfSpace else { throw error }
+            }
             wal.archived(result, by: job)
         }
         // A release may lie about for a while, and the log goes on.
@@ -87,6 +100,14 @@ final class LogLifeModel: @unchecked Sendable {
         wal.released(outcome)
         recycledCount += outcome.gone.count { $0.recycledPath != nil }
         removedCount += outcome.gone.count { $0.recycledPath == nil }
+    }
+
+    private func unlessFull<Result>(
+        _ body: () throws(StorageError) -> Result
+    ) throws(StorageError) -> Result? {
+        do throws(StorageError) { return try body() } catch  where error.isOutOfSpace {
+            return nil
+        }
     }
 
     private func saveCommit(_ wal: Log) throws {

@@ -5,14 +5,14 @@ import StorageIO
 import Synchronization
 import Testing
 
-/// Thousands of operations with cuts, snapshots, releases and recycled segments; power fails, or
-/// the process dies, before every single call to the disk.
+/// Thousands of operations with cuts, snapshots, releases, recycled segments, an archive and full
+/// disks; power fails, or the process dies, before every single call to the disk.
 ///
 /// `KVD_LIFE_STRIDE=1 swift test --filter LogLifeTests` tries every call of every seed (about a
 /// minute in a debug build); without, the first calls of each life, and one in a few of the
 /// rest.
 @Suite struct LogLifeTests {
-    static let stride = Int(ProcessInfo.processInfo.environment["KVD_LIFE_STRIDE"] ?? "") ?? 9
+    static let stride = Int(ProcessInfo.processInfo.environment["KVD_LIFE_STRIDE"] ?? "") ?? 13
 
     private struct Tally {
         var calls = 0
@@ -44,6 +44,7 @@ import Testing
                 return "\(log.content)"
             }
             guard !isKilled || log.report.cut == nil else { return "\(log.report)" }
+            copy.capacityBytes = nil
             // It goes on, and nothing comes back to life behind what it writes.
             let next = LogFixture.entries(log.lastIndex + 1...log.lastIndex + 1, term: 1 << 20)
             try wal.append(hardState: nil, entries: next)
@@ -76,6 +77,7 @@ import Testing
         fixture.options.archiveDirectory = seed % 2 == 1 ? "/a/archive" : nil
         let options = fixture.options
         let model = LogLifeModel(seed: seed)
+        model.crampedStorage = seed % 3 == 2 ? fixture.storage : nil
         let tally = Mutex(Tally())
         var wal: LogLifeModel.Log? = try fixture.create()
         for life in 0..<lives {
@@ -107,6 +109,7 @@ import Testing
         let crashes = tally.withLock { $0.crashes }
         #expect(crashes > steps && model.operationCount == lives * steps)
         #expect(model.recycledCount > lives * steps / 100, "seed \(seed)")
+        #expect((model.waitCount > 0) == (seed % 3 == 2), "seed \(seed)")
         #expect(model.removedCount > 0, "seed \(seed)")
         #expect(try fixture.storage.list(LogFixture.directory).count < 20)
     }

@@ -117,6 +117,42 @@ import Testing
         #expect(try summary.cut == fixture.read().report.cut)
     }
 
+    /// Mutations of a log's bytes: a summary or an error, never a trap, and never more intact
+    /// entries than were written.
+    @Test func mutatedBytesNeverTrap() throws {
+        let fixture = try severalSegments()
+        let names = try fixture.storage.list(LogFixture.directory)
+        let entries = try fixture.read().entries
+        var random = SplitMix64(seed: 12)
+        for round in 0..<1500 {
+            let path = "\(LogFixture.directory)/\(names[random.below(names.count)])"
+            let good = fixture.storage.contents(of: path)
+            var bytes = good
+            for _ in 0...random.below(6) {
+                bytes[random.below(bytes.count)] = UInt8(truncatingIfNeeded: random.next())
+            }
+            if random.chance(percent: 30) { bytes.removeLast(random.below(bytes.count)) }
+            if random.chance(percent: 30) {
+                let from = random.below(bytes.count)
+                let count = random.below(bytes.count - from)
+                let to = random.below(bytes.count - count)
+                bytes.replaceSubrange(to..<(to + count), with: bytes[from..<(from + count)])
+            }
+            fixture.storage.replaceContents(of: path, with: bytes)
+            var isForged = false
+            let summary = try LogScan.run(LogFixture.directory, storage: fixture.storage) {
+                record in
+                guard record.isIntact, record.type == .entry else { return true }
+                guard let entry = try? Entry.decode(record.data) else { return true }
+                isForged = isForged || !entries.contains(entry)
+                return true
+            }
+            #expect(!isForged, "round \(round)")
+            #expect(bytes == good || !summary.segments.isEmpty)
+            fixture.storage.replaceContents(of: path, with: good)
+        }
+    }
+
     @Test func aMissingSegmentIsNamed() throws {
         let fixture = try severalSegments()
         let names = try fixture.storage.list(LogFixture.directory)

@@ -8,8 +8,10 @@ import Testing
     typealias Log = WAL<SimulatedStorage>
 
     /// A log in whose segment, an overwritten one, little more than the head has been written.
-    private func recycled(seed: UInt64 = 1) throws -> (fixture: LogFixture, wal: Log) {
-        var fixture = try LogFixture(seed: seed, segmentBytes: 1 << 16)
+    private func recycled(
+        seed: UInt64 = 1, segmentBytes: Int = 1 << 16
+    ) throws -> (fixture: LogFixture, wal: Log) {
+        var fixture = try LogFixture(seed: seed, segmentBytes: segmentBytes)
         fixture.options.segmentFilesMax = 1
         let wal = try fixture.create()
         while wal.segment.sequence < 3 {
@@ -271,6 +273,50 @@ import Testing
         let after = fixture.storage.contents(of: path(wal))
         #expect(after.count == size)
         #expect(after[wal.writtenBytes...].allSatisfy { $0 == 0 })
+    }
+
+    /// After a clean stop no bit of the log can be turned over unseen, and none of what an
+    /// earlier life left makes a difference.
+    @Test(arguments: 0..<4 as Range<UInt64>)
+    func everyByteOfAClosedLog(seed: UInt64) throws {
+        let (fixture, wal) = try recycled(seed: seed, segmentBytes: 1 << 15)
+        try add(3, to: wal, bytes: 400)
+        if seed % 2 == 0 { try fillPage(wal) }
+        try wal.close()
+        let end = wal.writtenBytes
+        let whole = try LogReader.read(
+            LogFixture.directory, storage: fixture.storage, from: start(wal))
+        let size = fixture.storage.contents(of: path(wal)).count
+        #expect(size > end)
+        let lastMarker = end - 8 - 18 - WALMarker.sizeBytes
+        var random = SplitMix64(seed: seed)
+        // Every byte in front of the end, and some of those behind it.
+        for byte in 0..<size where byte < end || byte % 16 == Int(seed) {
+            let bit = random.below(8)
+            fixture.storage.flipBit(bit, ofByte: byte, in: path(wal))
+            let log = try? LogReader.read(
+                LogFixture.directory, storage: fixture.storage, from: start(wal))
+            if let log { #expect(log.content == whole.content, "byte \(byte)") }
+            #expect(log == nil || byte > lastMarker, "byte \(byte)")
+            if byte >= end { #expect(log != nil, "byte \(byte)") }
+            fixture.storage.flipBit(bit, ofByte: byte, in: path(wal))
+        }
+    }
+
+    /// The last batch's marker rots, at a page's begin where nothing else tells it from old
+    /// bytes: what is lost is still reported.
+    @Test func aRottenLastMarkerIsReported() throws {
+        let (fixture, wal) = try recycled()
+        try fillPage(wal)
+        let end = wal.writtenBytes
+        try add(1, to: wal)
+        for byte in (end + 19)..<(end + 19 + 45) {
+            fixture.storage.flipBit(byte % 8, ofByte: byte, in: path(wal))
+            let log = try LogReader.read(
+                LogFixture.directory, storage: fixture.storage, from: start(wal))
+            #expect(log.report.cut?.offsetBytes == end, "byte \(byte)")
+            fixture.storage.flipBit(byte % 8, ofByte: byte, in: path(wal))
+        }
     }
 
     // MARK: Which ones go
