@@ -40,7 +40,7 @@ struct Recovery {
                 return found
             }
         }
-        let (log, recovered) = try readLog(directory, from: .none, expecting: nil, wal)
+        let (log, recovered) = try readLog(directory, wal)
         return Recovery(
             state: MemberState(options: options), snapshot: SnapshotMetadata(),
             snapshotFileBytes: 0, wal: log, log: recovered)
@@ -58,13 +58,23 @@ struct Recovery {
         do throws(WALError) {
             (wal, log) = try WAL.recover(
                 in: directory.walPath, storage: directory.storage, from: record,
-                expecting: loaded.identity, options: walOptions)
+                options: walOptions)
         } catch {
             guard case .snapshotNotInLog = error.code else {
                 throw StartFailure("etcdserver", "\(error)")
             }
             logger.warning("snapshot \(name) is passed over: \(error.problem)")
             return nil
+        }
+        // A snapshot may be another member's, which led when this one needed it.
+        if let cluster = loaded.cluster, cluster != log.metadata.clusterID {
+            throw StartFailure(
+                "etcdserver",
+                """
+                \(directory.snapPath)/\(name) is of cluster \(cluster), but the log in \
+                \(directory.walPath) of cluster \(log.metadata.clusterID): one of the two does not \
+                belong here. Move the snapshot out of the dir, or check --data-dir and --wal-dir
+                """)
         }
         let state = MemberState(options: options)
         state.restore(loaded.image, monotonic: MachineClock.monotonicNanoseconds)
@@ -76,13 +86,11 @@ struct Recovery {
     }
 
     private static func readLog(
-        _ directory: DataDirectory<PosixStorage>, from record: WALSnapshotRecord,
-        expecting identity: WALMetadata?, _ options: WALOptions
+        _ directory: DataDirectory<PosixStorage>, _ options: WALOptions
     ) throws(StartFailure) -> (WAL<PosixStorage>, RecoveredLog) {
         try StartFailure.catching { () throws(WALError) in
             try WAL.recover(
-                in: directory.walPath, storage: directory.storage, from: record,
-                expecting: identity, options: options)
+                in: directory.walPath, storage: directory.storage, options: options)
         }
     }
 

@@ -1,4 +1,5 @@
 import KeyStore
+import RaftModel
 import State
 import Storage
 import StorageIO
@@ -8,8 +9,8 @@ struct SnapshotLoader {
     struct Loaded {
         var image: StateImage
         var fileBytes: Int
-        /// Whose it is; nil: the file does not say (etcd's).
-        var identity: WALMetadata?
+        /// Of which cluster it is; nil: the file does not say (etcd's).
+        var cluster: ClusterID?
     }
 
     /// Why a file could not be read into a state.
@@ -46,8 +47,7 @@ struct SnapshotLoader {
         let fileBytes = try fileBytes(of: name)
         let image = try Self.decode(reader)
         return Loaded(
-            image: image, fileBytes: fileBytes,
-            identity: WALMetadata(memberID: header.member, clusterID: header.cluster))
+            image: image, fileBytes: fileBytes, cluster: header.cluster)
     }
 
     /// Reads a whole snapshot into a state, and compares it with what its header says.
@@ -89,7 +89,7 @@ struct SnapshotLoader {
             let image = try bytes.withUnsafeBufferPointer { bytes throws(EtcdSnapshotError) in
                 try EtcdSnapshot.decode(UnsafeRawBufferPointer(bytes), crc32c: { CRC32C.of($0) })
             }
-            return Loaded(image: image, fileBytes: bytes.count, identity: nil)
+            return Loaded(image: image, fileBytes: bytes.count, cluster: nil)
         } catch {
             throw .damaged("\(path): \(error)")
         }
