@@ -157,7 +157,8 @@ private struct EtcdStoreWriter {
             // Rounded up, as etcd does.
             let ttl = (node.expiration - timeBase + 999_999_999) / 1_000_000_000
             let time = CivilTime(unixNanoseconds: node.expiration).rfc3339
-            json.raw(",\"expiration\":\"\(time)\",\"ttl\":\(ttl)")
+            json.raw(",\"expiration\":\"\(time)\"")
+            if ttl != 0 { json.raw(",\"ttl\":\(ttl)") }
         }
         json.raw(",\"modifiedIndex\":\(node.modifiedIndex)")
         json.raw(",\"createdIndex\":\(node.createdIndex)}")
