@@ -79,7 +79,8 @@ let package = Package(
         program(
             "kvd",
             [
-                "ClientAPI", "Transport", "KVServer", "Storage", "StorageIO", "KeyStore", "Cluster",
+                "ClientAPI", "Transport", "KVServer", "State", "Storage", "StorageIO", "KeyStore",
+                "Cluster",
                 "Configuration", "Logs", "Raft", "RaftModel", nioCore, nioPosix, log,
             ]),
         program("kvd-bench", ["BenchCore", arguments]),

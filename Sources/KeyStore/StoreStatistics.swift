@@ -30,6 +30,13 @@ package struct StoreStatistics: Equatable, Sendable {
         ]
     }
 
+    /// etcd's names of `counters`.
+    package static let counterNames = [
+        "getsSuccess", "getsFail", "setsSuccess", "setsFail", "deleteSuccess", "deleteFail",
+        "updateSuccess", "updateFail", "createSuccess", "createFail", "compareAndSwapSuccess",
+        "compareAndSwapFail", "compareAndDeleteSuccess", "compareAndDeleteFail", "expireCount",
+    ]
+
     /// As a snapshot has them. New ones go to the end.
     package var counters: [UInt64] { Self.places.map { self[keyPath: $0] } }
 

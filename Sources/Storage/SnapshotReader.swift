@@ -9,7 +9,8 @@ public final class SnapshotReader<IO: FileStorage> {
     public let header: SnapshotHeader
     public let path: String
     public let fileBytes: Int
-    private let file: IO.File
+    /// Stays open as long as somebody refers to it.
+    public let file: IO.File
     private let trailer: SnapshotTrailer
     private let decompressor = LZ4Decompressor()
     private let memory: UnsafeMutableRawBufferPointer

@@ -4,7 +4,7 @@ public import StorageIO
 /// Takes in the bytes of a snapshot file that somebody else made. Synchronous; one thread.
 ///
 /// What has come lies in `<name>.part`, so that a transfer that was cut off can go on from
-/// `receivedBytes`, in this run of the member. Nothing in it is believed before `finish`.
+/// `receivedBytes` if its sender does; else `restart`. Nothing in it is believed before `finish`.
 public final class SnapshotReceiver<IO: FileStorage> {
     private let storage: IO
     private let directory: String
@@ -21,6 +21,15 @@ public final class SnapshotReceiver<IO: FileStorage> {
             let file = try storage.open(path, for: .creatingIfMissing)
             return (file, try file.sizeBytes())
         }
+    }
+
+    /// Forgets what came in an earlier transfer.
+    public func restart() throws(SnapshotError) {
+        guard receivedBytes > 0 else { return }
+        try SnapshotError.catching(partPath) { () throws(StorageError) in
+            try file.truncate(sizeBytes: 0)
+        }
+        receivedBytes = 0
     }
 
     public func append(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) {

@@ -1,4 +1,4 @@
-import ProtoWire
+package import ProtoWire
 public import RaftModel
 
 /// The write-ahead log's bytes. This file and `WALMarker` own the layout.
@@ -67,7 +67,7 @@ public struct WALMetadata: Equatable, Sendable {
         VarintPair(memberID.rawValue, clusterID.rawValue).encoded
     }
 
-    static func decode(_ bytes: UnsafeRawBufferPointer) throws(WireError) -> WALMetadata {
+    package static func decode(_ bytes: UnsafeRawBufferPointer) throws(WireError) -> WALMetadata {
         let pair = try VarintPair.decode(bytes)
         return WALMetadata(memberID: MemberID(pair.first), clusterID: ClusterID(pair.second))
     }

@@ -164,7 +164,12 @@ struct Boot: ~Copyable {
         // A first start that was cut short; a log that was lost begins elsewhere.
         if !isRejoining { try fill(&recovery, configuration) }
         let member = recovery.log.metadata.memberID
-        let (mark, vote) = try openRecords(directory, member)
+        let mark = try StartFailure.catching { () throws(StorageError) in
+            try CommitMark.open(directory.markPath, storage: directory.storage, memberID: member)
+        }
+        let vote = try StartFailure.catching { () throws(StorageError) in
+            try VoteRecord.open(directory.votePath, storage: directory.storage, member: member)
+        }
         if !isRejoining { try checkNothingIsMissing(recovery.log, mark, directory) }
         if configuration.forcesNewCluster { try force(&recovery) }
         try remember(vote, in: &recovery)
@@ -186,21 +191,9 @@ struct Boot: ~Copyable {
         try StartFailure.catching { () throws(StorageError) in try directory.has(note) }
     }
 
-    private static func openRecords(
-        _ directory: DataDirectory<PosixStorage>, _ member: MemberID
-    ) throws(StartFailure) -> (CommitMark, VoteRecord<PosixStorage>) {
-        let mark = try StartFailure.catching { () throws(StorageError) in
-            try CommitMark.open(directory.markPath, storage: directory.storage, memberID: member)
-        }
-        let vote = try StartFailure.catching { () throws(StorageError) in
-            try VoteRecord.open(directory.votePath, storage: directory.storage, member: member)
-        }
-        return (mark, vote)
-    }
-
     /// A log that lost its end may have lost a vote with it; the record has not.
     private static func remember(
-        _ record: borrowing VoteRecord<PosixStorage>, in recovery: inout Recovery
+        _ record: VoteRecord<PosixStorage>, in recovery: inout Recovery
     ) throws(StartFailure) {
         guard let (term, vote) = record.recalled else { return }
         var state = recovery.log.hardState
@@ -211,7 +204,7 @@ struct Boot: ~Copyable {
     }
 
     /// What etcd left, at the first start of a kvd on it.
-    private static func noteEtcd(_ recovery: borrowing Recovery, isRestart: Bool) {
+    private static func noteEtcd(_ recovery: Recovery, isRestart: Bool) {
         let log = recovery.log
         guard isRestart, log.report.writer != .kvd else { return }
         let version = recovery.state.clusterVersion.map { " of cluster version \($0.majorMinor)" }

@@ -1,6 +1,7 @@
 import Cluster
 import KVServer
 import Logging
+import Logs
 import NIOCore
 import Raft
 import RaftModel
@@ -29,7 +30,7 @@ extension EngineHost {
         case .success(let saved):
             recordInLog(saved.metadata)
             engine.snapshotSaved(index: index, fileBytes: saved.fileBytes)
-            if let oldest = saved.oldestIndex { parts?.writer.release(through: oldest) }
+            parts?.writer.release(through: saved.oldestIndex)
             let waiting = waitingForSnapshot
             waitingForSnapshot = []
             send(waiting)
@@ -94,7 +95,7 @@ extension EngineHost {
             return .refuse(reason: "the message has no snapshot")
         }
         do throws(SnapshotError) {
-            return .accept(try IncomingSnapshot(keeper, metadata, sizeBytes: sizeBytes))
+            return .accept(try IncomingSnapshot(keeper, metadata))
         } catch {
             return .refuse(reason: "\(error)")
         }
@@ -111,5 +112,38 @@ extension EngineHost {
             let bare = message
             loop.execute { bound.value.receive([bare]) }
         }
+    }
+}
+
+/// What the log's writer tells beside its durability.
+extension EngineHost {
+    func take(_ event: Storage.LogEvent) {
+        switch event {
+        case .slowSync(let duration, let bytes):
+            slowSyncs.log(
+                .warning,
+                """
+                sync of \(bytes) bytes of the log took \(duration.milliseconds) ms: the disk is too slow \
+                for its load, and every write waits for it
+                """)
+        case .segmentRemoved(let name): wal.info("purged file \(name) successfully")
+        case .segmentRecycled(let name): wal.debug("segment \(name) will be used again")
+        case .segmentArchived(let name, let bytes):
+            wal.info("archived segment \(name) in \(bytes) bytes")
+        case .archiveFailed(let problem): slowSyncs.log(.error, "\(problem)")
+        case .outOfSpace(let error):
+            log.error("\(error)")
+            engine.diskBecame(full: true)
+            needsPump()
+        case .spaceIsBack:
+            engine.diskBecame(full: false)
+            needsPump()
+        }
+    }
+}
+
+extension Duration {
+    fileprivate var milliseconds: Int64 {
+        components.seconds * 1000 + components.attoseconds / 1_000_000_000_000_000
     }
 }

@@ -4,6 +4,7 @@ import Dispatch
 import KVServer
 import KeyStore
 import Logging
+import Logs
 import NIOCore
 import Raft
 import RaftModel
@@ -20,6 +21,8 @@ final class EngineHost {
     let engine: Engine
     let eventLoop: any EventLoop
     let log = Logger(label: "etcdserver")
+    let wal = Logger(label: "wal")
+    let slowSyncs = RateLimitedLog(Logger(label: "wal"))
     private var mark: CommitMark
     /// Holds the lock of the data dir for as long as the node lives.
     private let directory: DataDirectory<PosixStorage>
@@ -95,7 +98,7 @@ final class EngineHost {
         needsPump()
     }
 
-    private func advance() {
+    func advance() {
         engine.advance(
             monotonic: MachineClock.monotonicNanoseconds, wall: WallClock.unixNanoseconds)
     }

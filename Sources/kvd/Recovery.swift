@@ -67,7 +67,7 @@ struct Recovery {
             return nil
         }
         let state = MemberState(options: options)
-        _ = state.restore(loaded.image)
+        state.restore(loaded.image, monotonic: MachineClock.monotonicNanoseconds)
         logger.info(
             "loaded snapshot \(name): \(loaded.image.nodeCount) keys at index \(name.index)")
         return Recovery(

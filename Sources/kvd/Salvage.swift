@@ -140,7 +140,7 @@ struct Salvage {
         let state = MemberState(options: configuration.storeOptions)
         for name in names {
             guard let loaded = try? loader.load(name) else { continue }
-            _ = state.restore(loaded.image)
+            state.restore(loaded.image, monotonic: MachineClock.monotonicNanoseconds)
             return (WALSnapshotRecord(index: name.index, term: name.term), state)
         }
         return (.none, state)

@@ -29,6 +29,7 @@ final class Server: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     private let running: NIOLoopBound<Running>
+    private let keeper: SnapshotKeeper
     private let ended: EndLatch
 
     /// What lives on the event loop.
@@ -43,9 +44,11 @@ final class Server: Sendable {
     }
 
     private init(
-        group: MultiThreadedEventLoopGroup, running: NIOLoopBound<Running>, ended: EndLatch
+        group: MultiThreadedEventLoopGroup, running: NIOLoopBound<Running>,
+        keeper: SnapshotKeeper, ended: EndLatch
     ) {
         (self.group, self.running, self.ended) = (group, running, ended)
+        self.keeper = keeper
     }
 
     /// Opens the data dir, and starts everything. Blocks until clients are served.
@@ -58,7 +61,8 @@ final class Server: Sendable {
         do {
             let running = try loop.submit { try makeRunning(seed, loop) }.wait()
             try listen(configuration, running, loop)
-            return Server(group: group, running: running, ended: ended)
+            let keeper = try loop.submit { running.value.host.keeper }.wait()
+            return Server(group: group, running: running, keeper: keeper, ended: ended)
         } catch let failure as StartFailure {
             throw failure
         } catch {
@@ -94,14 +98,18 @@ final class Server: Sendable {
         let metadata = boot.metadata
         // Handed over here, once: the boot is used up, so nobody else has it.
         nonisolated(unsafe) let wal = boot.wal
+        let keeper = SnapshotKeeper(
+            SnapshotDirectory(boot.directory.snapPath, storage: boot.directory.storage),
+            identity: metadata, filesMax: seed.configuration.snapshotFilesMax)
         let host = EngineHost(
-            engine: engine, directory: boot.directory, mark: boot.mark, eventLoop: loop
+            engine: engine, directory: boot.directory, mark: boot.mark, keeper: keeper,
+            eventLoop: loop
         ) { reason in
             ended.set(reason == .removedFromCluster ? .removed : .failed)
         }
         let boundHost = NIOLoopBound(host, eventLoop: loop)
         let writer = LogWriter(
-            wal: wal,
+            wal: wal, voteRecord: boot.vote,
             onDurable: { sequence in
                 loop.execute { boundHost.value.persisted(through: sequence) }
             },
@@ -109,7 +117,8 @@ final class Server: Sendable {
                 Logger(label: "etcdserver").critical(
                     "the log cannot be written, so nothing can be acknowledged any more: \(error)")
                 ended.set(.failed)
-            })
+            },
+            onEvent: { event in loop.execute { boundHost.value.take(event) } })
         let peers = PeerTransport(
             TransportConfiguration(
                 member: metadata.memberID, cluster: metadata.clusterID,
@@ -133,8 +142,12 @@ final class Server: Sendable {
             heartbeatInterval: configuration.heartbeatInterval,
             seed: boot.metadata.memberID.rawValue ^ UInt64.random(in: .min ... .max))
         engine.historyEventsMax = configuration.historyEventsCount
+        engine.snapshotEntryCount = configuration.snapshotEntryCount
+        engine.snapshotLogBytes = configuration.snapshotLogBytes
+        engine.verifyEntryCount = configuration.verifyEntryCount
         return Engine(
-            configuration: engine, restored: boot.restored, readableFrom: boot.readableFrom,
+            configuration: engine, restored: boot.restored, state: boot.state,
+            snapshotFileBytes: boot.snapshotFileBytes, readableFrom: boot.readableFrom,
             monotonic: MachineClock.monotonicNanoseconds, wall: WallClock.unixNanoseconds)
     }
 
@@ -171,6 +184,7 @@ final class Server: Sendable {
             Self.stopServing(running.value, end)
         }.wait()
         writer?.stop()
+        keeper.stop()
         try? group.syncShutdownGracefully()
         return end
     }

@@ -1,5 +1,5 @@
 import Cluster
-import Glibc
+import KeyStore
 import Logging
 import NIOCore
 import RaftModel
@@ -15,6 +15,23 @@ final class SnapshotKeeper: Sendable {
     struct Saved: Sendable {
         var metadata: SnapshotMetadata
         var fileBytes: Int
+        /// The oldest index that a snapshot which is still there stands for: the log behind it is
+        /// needed.
+        var oldestIndex: UInt64
+    }
+
+    /// A snapshot to be sent to a follower.
+    enum Outgoing: Sendable {
+        case file(SnapshotFileSource)
+        /// For an etcd 2.x member: its own form, inside the message.
+        case data([UInt8], SnapshotMetadata)
+
+        var metadata: SnapshotMetadata {
+            switch self {
+            case .file(let file): file.metadata
+            case .data(_, let metadata): metadata
+            }
+        }
     }
 
     let directory: SnapshotDirectory<PosixStorage>
@@ -24,7 +41,7 @@ final class SnapshotKeeper: Sendable {
     private let jobs = SerialWorker(named: "kvd-snapshot", isBackground: true)
     private let log = Logger(label: "etcdserver")
     /// What came from a leader and waits for Raft's word that it counts.
-    private let arrived = Mutex<[SnapshotMetadata: Arrival]>([:])
+    private let arrived = Mutex<(metadata: SnapshotMetadata, arrival: Arrival)?>(nil)
 
     struct Arrival: Sendable {
         var image: StateImage
@@ -64,8 +81,12 @@ final class SnapshotKeeper: Sendable {
                     saved snapshot at index \(image.index): \(image.nodeCount) keys, \
                     \(file.fileBytes) bytes, in \(took) ms
                     """)
-                done(.success(Saved(metadata: image.metadata, fileBytes: file.fileBytes)))
                 removeOld()
+                done(
+                    .success(
+                        Saved(
+                            metadata: image.metadata, fileBytes: file.fileBytes,
+                            oldestIndex: oldestIndex() ?? image.index)))
             } catch {
                 done(.failure(error))
             }
@@ -76,7 +97,7 @@ final class SnapshotKeeper: Sendable {
         let writer = try directory.create(header(of: image), pace: pace)
         do throws(SnapshotError) {
             var encoder = StateEncoder(image)
-            while let piece = encoder.next() { try writer.append(piece) }
+            while try encoder.next({ piece throws(SnapshotError) in try writer.append(piece) }) {}
             return try writer.finish()
         } catch {
             writer.abandon()
@@ -94,20 +115,57 @@ final class SnapshotKeeper: Sendable {
         }
     }
 
-    /// The oldest index that a snapshot which is still there stands for: the log behind it is needed.
-    func oldestIndex() -> UInt64? {
+    private func oldestIndex() -> UInt64? {
         (try? directory.list())?.map(\.index).min()
+    }
+
+    // MARK: To a follower. On the keeper's thread.
+
+    /// The newest of kvd's own that is at `indexMin` or later, and can be read.
+    func newest(indexMin: UInt64) -> SnapshotFileSource? {
+        guard let names = try? directory.list() else { return nil }
+        for name in names where name.format == .kvd && name.index >= indexMin {
+            if let source = try? SnapshotFileSource(name, in: directory) { return source }
+        }
+        return nil
+    }
+
+    /// As an etcd 2.x member takes it.
+    func forEtcd(_ source: SnapshotFileSource?) -> Outgoing? {
+        guard let source, let loaded = try? SnapshotLoader(directory: directory).load(source.name)
+        else { return nil }
+        return .data(EtcdSnapshot.encodeStore(loaded.image), source.metadata)
     }
 
     // MARK: From a leader
 
+    /// Makes a file of what an etcd 2.x leader sent inside its message. On the keeper's thread.
+    func takeIn(_ snapshot: Snapshot, _ log: Logger) -> Bool {
+        let metadata = snapshot.metadata
+        do {
+            let image = try snapshot.data.withUnsafeBytes { data in
+                try EtcdSnapshot.decodeStore(data, metadata)
+            }
+            let file = try write(image, pace: .unlimited)
+            arrive(image, metadata, fileBytes: file.fileBytes)
+            return true
+        } catch {
+            log.error("the leader's snapshot at index \(metadata.index) is not taken: \(error)")
+            return false
+        }
+    }
+
     func arrive(_ image: StateImage, _ metadata: SnapshotMetadata, fileBytes: Int) {
-        arrived.withLock { $0 = [metadata: Arrival(image: image, fileBytes: fileBytes)] }
+        arrived.withLock { $0 = (metadata, Arrival(image: image, fileBytes: fileBytes)) }
     }
 
     /// The state of a snapshot that Raft has taken.
     func take(_ metadata: SnapshotMetadata) -> Arrival? {
-        arrived.withLock { $0.removeValue(forKey: metadata) }
+        arrived.withLock { arrived in
+            guard let found = arrived, found.metadata == metadata else { return nil }
+            arrived = nil
+            return found.arrival
+        }
     }
 
     /// Runs `job` after all that was handed over before, on the keeper's thread.

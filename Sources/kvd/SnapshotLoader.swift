@@ -86,8 +86,8 @@ struct SnapshotLoader {
             throw .unreadable("\(error)")
         }
         do throws(EtcdSnapshotError) {
-            let image = try bytes.withUnsafeBytes { bytes throws(EtcdSnapshotError) in
-                try EtcdSnapshot.decode(bytes)
+            let image = try bytes.withUnsafeBufferPointer { bytes throws(EtcdSnapshotError) in
+                try EtcdSnapshot.decode(UnsafeRawBufferPointer(bytes), crc32c: { CRC32C.of($0) })
             }
             return Loaded(image: image, fileBytes: bytes.count, identity: nil)
         } catch {

@@ -1,0 +1,34 @@
+import RaftModel
+import State
+import Storage
+import StorageIO
+import Transport
+
+/// A leader's snapshot on its way in: to a file, and, when all of it is there, to a state that waits
+/// for Raft's word. Called on threads that may block, one call at a time.
+final class IncomingSnapshot: SnapshotSink, @unchecked Sendable {
+    private let keeper: SnapshotKeeper
+    private let metadata: SnapshotMetadata
+    private let receiver: SnapshotReceiver<PosixStorage>
+
+    init(_ keeper: SnapshotKeeper, _ metadata: SnapshotMetadata) throws(SnapshotError) {
+        self.keeper = keeper
+        self.metadata = metadata
+        let name = SnapshotName(term: metadata.term, index: metadata.index, format: .kvd)
+        receiver = try keeper.directory.receive(name)
+        try receiver.restart()
+    }
+
+    func append(_ bytes: UnsafeRawBufferPointer) throws { try receiver.append(bytes) }
+
+    func finish() throws {
+        var image: StateImage?
+        let file = try receiver.finish(expecting: metadata) { reader in
+            image = try SnapshotLoader.decode(reader)
+        }
+        guard let image else { preconditionFailure("finish has read it") }
+        keeper.arrive(image, metadata, fileBytes: file.fileBytes)
+    }
+
+    func abandon() { receiver.abandon() }
+}
