@@ -154,10 +154,14 @@ import Testing
         try await withServer(change: { $0.timing.silenceMax = .milliseconds(200) }) { node in
             let sink = CheckingSink()
             node.recorder.change { $0.sinks = { _, _ in .accept(sink) } }
-            let connection = try await RawConnection.open(node.url)
-            try await connection.write(Self.head(1 << 20) + Self.front())
-            try await eventually("abandoned") { sink.seen.abandonedCount == 1 }
-            try await eventually("closed") { connection.isClosed }
+            // On a busy machine a connection may be given up before anything is written to it.
+            try await eventually("abandoned") {
+                let connection = try await RawConnection.open(node.url)
+                try? await connection.write(Self.head(1 << 20) + Self.front())
+                try await eventually("closed") { connection.isClosed }
+                return sink.seen.abandonedCount > 0
+            }
+            #expect(sink.seen.finishedCount == 0)
         }
     }
 

@@ -61,7 +61,7 @@ import Testing
     @Test func aSlowDiskHoldsTheSenderBack() async throws {
         try await withNodes(2) { nodes in
             try await connect(nodes)
-            let source = MadeUpSource(96 << 20)
+            let source = MadeUpSource(48 << 20)
             let gate = Gate()
             let sink = CheckingSink { gate.wait() }
             accept(sink, at: nodes[1])
