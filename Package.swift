@@ -73,7 +73,8 @@ let package = Package(
             "Transport",
             ["RaftModel", "ProtoWire", "Cluster", "Logs", nioCore, nioPosix, nioHTTP, log]),
         module(
-            "ClientAPI", ["KVServer", "KeyStore", "Cluster", "RaftModel", nioCore, nioHTTP, log]),
+            "ClientAPI",
+            ["KVServer", "KeyStore", "Cluster", "RaftModel", nioCore, nioPosix, nioHTTP, log]),
         .systemLibrary(name: "CEpoll", path: "Sources/BenchCore/CEpoll"),
         module("BenchCore", ["CEpoll", histogram]),
         program(

@@ -6,7 +6,7 @@ enum Status: Equatable {
     case movedPermanently
     case badRequest, unauthorized, forbidden, notFound, methodNotAllowed, preconditionFailed
     case expectationFailed, headersTooLarge
-    case internalServerError, serviceUnavailable
+    case internalServerError, notImplemented, serviceUnavailable
 
     /// Status and reason, as in a status line.
     var text: StaticString {
@@ -24,6 +24,7 @@ enum Status: Equatable {
         case .expectationFailed: "417 Expectation Failed"
         case .headersTooLarge: "431 Request Header Fields Too Large"
         case .internalServerError: "500 Internal Server Error"
+        case .notImplemented: "501 Not Implemented"
         case .serviceUnavailable: "503 Service Unavailable"
         }
     }
@@ -34,13 +35,14 @@ enum Status: Equatable {
 /// Which header an answer has is settled in `reference/client-api.md` §1, §3 and §8.
 struct Answer {
     enum ContentType {
-        case json, plainText, html
+        case json, plainText, html, bytes
 
         var text: StaticString {
             switch self {
             case .json: "application/json"
             case .plainText: "text/plain; charset=utf-8"
             case .html: "text/html; charset=utf-8"
+            case .bytes: "application/octet-stream"
             }
         }
     }
@@ -59,6 +61,8 @@ struct Answer {
     var forbidsSniffing = false
     /// `Location`
     var location: [UInt8] = []
+    /// Header lines that only a backup has.
+    var backupLines: [UInt8] = []
     /// The connection cannot be used after this answer.
     var closes = false
 

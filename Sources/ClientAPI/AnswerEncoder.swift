@@ -85,6 +85,7 @@ struct AnswerEncoder: ~Copyable {
             appendLine("X-Raft-Index: ", at.raftIndex)
             appendLine("X-Raft-Term: ", at.raftTerm)
         }
+        if !answer.backupLines.isEmpty { head.append(answer.backupLines) }
         if unixSeconds != dateUnixSeconds { renewDate(unixSeconds) }
         head.append(dateLine.bytes)
     }

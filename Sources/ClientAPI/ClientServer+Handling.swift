@@ -12,6 +12,7 @@ enum Handling {
     /// It is to be handled again when the engine says `.readable`.
     case waitsToRead
     case watch(WatchOpening)
+    case backup(BackupOpening)
 }
 
 /// How a watch begins.
@@ -48,6 +49,7 @@ extension ClientServer {
         switch RouteTable.resolve(line, MethodSet(method), scratch: &pathScratch) {
         case .endpoint(.keys, let target):
             return handleKeys(request, target, ticket: ticket, isReadable: isReadable)
+        case .endpoint(.backup, _): return backup()
         case .badTarget: return .answer(badRequest(""))
         // On every path, known or not.
         case _ where method == .OPTIONS: return .answer(Answer(.ok, nil))
@@ -64,7 +66,7 @@ extension ClientServer {
         _ endpoint: Endpoint, _ request: ClientRequest, _ target: RequestTarget
     ) -> Answer {
         switch endpoint {
-        case .keys: preconditionFailure("keys requests are handled apart")
+        case .keys, .backup: preconditionFailure("these are handled apart")
         case .members: members(request, target)
         case .machines: machines()
         case .statsSelf: statsSelf()

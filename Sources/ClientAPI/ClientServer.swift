@@ -29,6 +29,10 @@ package final class ClientServer {
     private var freePlaces: [UInt32] = []
     /// Connections that have something to send, in the order in which they got it.
     private var unflushed: [ConnectionHandler] = []
+    /// Without one, a request for a backup is answered with 501.
+    package weak var backupProvider: (any BackupProvider)?
+    /// One backup at a time: each may keep much of an old state in memory.
+    var isBackupRunning = false
     private let wake: () -> Void
     private var hasWork = false
     private(set) var isStopping = false

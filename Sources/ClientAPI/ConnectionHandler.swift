@@ -21,6 +21,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// A read that waits: for the quorum, or for the store to have caught up.
     private var pendingRead: ClientRequest?
     private var watch: Watch?
+    /// The backup that holds the connection.
+    private var backup: BackupTransfer?
     /// Answers not handed to the channel yet.
     private var outgoing = ByteBuffer()
     private var willFlush = false
@@ -70,6 +72,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard context != nil else { return }
         context = nil
         cancelWatch()
+        backup?.cancel()
+        backup = nil
         pendingRead = nil
         server.remove(place: place, nextNumber: order.nextNumber)
     }
@@ -118,6 +122,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
+        if isWritable { backup?.resume() }
         advance()
         server.flush()
         context.fireChannelWritabilityChanged()
@@ -186,6 +191,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .proposed: break
         case .waitsToRead: pendingRead = request
         case .watch(let start): open(start, request, number)
+        case .backup(let start): open(start, request.framing)
         }
     }
 
@@ -223,7 +229,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch server.handle(request, ticket: ticket, isReadable: true) {
         case .answer(let answer): send(answer, number)
         case .watch(let start): open(start, request, number)
-        case .proposed, .waitsToRead: preconditionFailure("a read that may read is answered")
+        case .proposed, .waitsToRead, .backup:
+            preconditionFailure("a read that may read is answered")
         }
     }
 
@@ -263,6 +270,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func finishWatch() {
         guard let isHTTP10 = watch?.isHTTP10 else { return }
         watch = nil
+        finishBody(isHTTP10: isHTTP10)
+    }
+
+    /// The answer that held the connection is out.
+    private func finishBody(isHTTP10: Bool) {
         // Its body ends where the connection does.
         if isHTTP10 { order.end() }
         order.sent()
@@ -275,6 +287,38 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.watch = nil
         let ticket = Ticket(connection: place, request: watch.number)
         server.engine.store.cancelWatch(ticket.watcher)
+    }
+
+    // MARK: - Backups
+
+    private func open(_ start: BackupOpening, _ framing: AnswerFraming) {
+        server.writeHeadOfStream(start.answer, framing: framing, into: &outgoing)
+        wantFlush()
+        let new = BackupTransfer(
+            start.stream, isChunked: !framing.isHTTP10, eventLoop: server.eventLoop
+        ) { [server] in
+            server.isBackupRunning = false
+        } take: { [weak self] step in
+            self?.take(step, isHTTP10: framing.isHTTP10)
+        }
+        backup = new
+        new.resume()
+    }
+
+    private func take(_ step: BackupTransfer.Step, isHTTP10: Bool) {
+        guard let context, backup != nil else { return }
+        switch step {
+        case .piece(let bytes):
+            if outgoing.readableBytes > 0 { flush() }
+            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
+            if isWritable { backup?.resume() }
+        case .end:
+            backup = nil
+            if !isHTTP10 { outgoing.writeString(ChunkEnd.text) }
+            finishBody(isHTTP10: isHTTP10)
+            server.flush()
+        case .failed: context.close(promise: nil)
+        }
     }
 
     // MARK: - To the channel
@@ -319,6 +363,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             endWatch(number: watch.number)
         }
         order.end()
+        // Nobody waits with the end of this member for a backup's.
+        if backup != nil { context?.close(promise: nil) }
         advance()
     }
 

@@ -34,6 +34,7 @@ enum Endpoint: Equatable {
     case statsSelf
     case authEnabled
     case version, health
+    case backup
     /// Known, but nothing is served there yet: the 404 page.
     case absent
 }
@@ -68,7 +69,7 @@ struct Route {
 }
 
 /// The paths of the client port. First match wins; anything else is the 404 page.
-/// Source: `reference/client-api.md` §1.
+/// Source: `reference/client-api.md` §1; `/v2/admin` is kvd's own.
 enum RouteTable {
     /// Where a request goes.
     enum Resolution {
@@ -124,6 +125,7 @@ enum RouteTable {
         Route("/v2/auth/enable", .exact, authMethods, authAllow, .authEnabled),
         Route("/version", .exact, .get, "GET", .version),
         Route("/health", .exact, .get, "GET", .health),
+        Route("/v2/admin/backup", .exact, .get, "GET", .backup),
         Route("/metrics", .exact, .all, "", .absent),
         Route("/debug/vars", .exact, .get, "GET", .absent),
         Route("/config/local/log", .exact, .put, "PUT", .absent),

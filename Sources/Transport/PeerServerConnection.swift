@@ -62,8 +62,8 @@ enum PeerServerConnection: ~Copyable {
         case deliver(Message, PeerCaller, Answer)
         /// More of a snapshot that comes in.
         case takeSnapshot(ByteBuffer, bodyBytes: Int)
-        /// It is all there: see what becomes of it, then fill the answer in and send it.
-        case endSnapshot(Answer)
+        /// It is all there: see what becomes of it, and answer that.
+        case endSnapshot
         /// Answer, and from then on the connection is the peer's stream.
         case open(StreamRequest)
         /// A caller that is no member, but says where it is: answer, and be ready to answer its
@@ -126,6 +126,9 @@ enum PeerServerConnection: ~Copyable {
         return .answer(Answer(response: .error(.badRequest, "400 Bad Request"), closes: true))
     }
 
+    /// The last answer has been decided; whatever comes now is late.
+    mutating func answeredLast() { self = .closed }
+
     /// Whether a connection without traffic may be closed.
     var mayTimeOut: Bool {
         switch self {
@@ -149,10 +152,8 @@ enum PeerServerConnection: ~Copyable {
         case .message(let caller):
             return Self.judge(body, from: caller, answer, rules, standing)
         case .snapshot:
-            // One snapshot a connection.
             self = .closed
-            answer.closes = true
-            return .endSnapshot(answer)
+            return .endSnapshot
         case .probing: return .answerProbe(answer)
         case .members: return .answerMembers(answer)
         case .version: return .answerVersion(answer)

@@ -65,7 +65,11 @@ final class PeerServerHandler: ChannelInboundHandler {
     /// Closes the connection if nothing has come for too long. Streams look after themselves.
     func tick(now: NIODeadline, silenceMax: TimeAmount) {
         guard connection.mayTimeOut, now - lastReadAt > silenceMax else { return }
-        if let reception, reception.isWorking { return }
+        if let reception, reception.isWorking {
+            // The peer gets its time when it can go on.
+            lastReadAt = now
+            return
+        }
         close()
     }
 
@@ -81,7 +85,7 @@ final class PeerServerHandler: ChannelInboundHandler {
             transport.learn(from: caller)
             transport.deliver([message], from: message.from)
         case .takeSnapshot(let bytes, let bodyBytes): take(bytes, bodyBytes, context)
-        case .endSnapshot(let answer): endSnapshot(answer, context)
+        case .endSnapshot: reception?.end()
         case .open(let request): open(request, context)
         case .meet(let caller, let answer):
             send(answer, context)
@@ -98,25 +102,14 @@ final class PeerServerHandler: ChannelInboundHandler {
         let new = SnapshotReception(transport, bodyBytes: bodyBytes) { reads in
             try? channel.syncOptions?.setOption(.autoRead, value: reads)
             if reads { channel.read() }
+        } answer: { [weak self] response in
+            guard let self, let context = self.context else { return }
+            // One snapshot a connection; what is still under way of it is dropped.
+            connection.answeredLast()
+            send(PeerServerConnection.Answer(response: response, closes: true), context)
         }
         reception = new
         new.take(bytes)
-    }
-
-    private func endSnapshot(
-        _ answer: PeerServerConnection.Answer, _ context: ChannelHandlerContext
-    ) {
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        guard let reception else {
-            return send(answer, context)
-        }
-        reception.end { [weak self] response in
-            var filled = answer
-            filled.response.status = response.status
-            filled.response.headers += response.headers
-            filled.response.body = response.body
-            self?.send(filled, bound.value)
-        }
     }
 
     private func send(_ answer: PeerServerConnection.Answer, _ context: ChannelHandlerContext) {

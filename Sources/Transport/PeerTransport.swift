@@ -32,8 +32,8 @@ package final class PeerTransport {
     private var connections: [ObjectIdentifier: PeerServerHandler] = [:]
     private var listeners: [Listener] = []
     private var snapshotSenders: [SnapshotSender] = []
-    /// Snapshots coming in.
-    var receptionsCount = 0
+    /// Members whose snapshots are coming in.
+    var receivingFrom: [MemberID] = []
     private var isStopped = false
     private var toldOfRemoval = false
 
@@ -142,6 +142,11 @@ package final class PeerTransport {
         let sender = SnapshotSender(self, message, source, to: link.currentURL)
         snapshotSenders.append(sender)
         sender.start()
+    }
+
+    /// One snapshot a member at a time: two would be written to the same file.
+    func hasRoomForSnapshot(from peer: MemberID) -> Bool {
+        receivingFrom.count < SnapshotTransfer.receptionsMax && !receivingFrom.contains(peer)
     }
 
     func sink(for message: Message, sizeBytes: Int) -> SnapshotSinkVerdict {

@@ -13,7 +13,7 @@ final class SnapshotReception {
         /// Waits for all of the message.
         case message(ByteBuffer)
         case file(Message, any SnapshotSink)
-        case refused(PeerResponse)
+        /// Decided; what still comes is dropped.
         case over
     }
 
@@ -23,19 +23,24 @@ final class SnapshotReception {
     private var waiting: [ByteBuffer] = []
     private var waitingBytes = 0
     private var isWriting = false
-    private var problem: String?
-    private var completion: ((PeerResponse) -> Void)?
-    /// Whether the socket is to be read; called when that changes.
+    /// Who sends; no other snapshot of its may come in before the sink has been let go.
+    private var peer: MemberID?
+    private var hasEnded = false
+    private let answer: (PeerResponse) -> Void
     private let reads: (Bool) -> Void
     private var isReading = true
 
-    /// - Parameter bodyBytes: the request's Content-Length.
-    init(_ transport: PeerTransport, bodyBytes: Int, reads: @escaping (Bool) -> Void) {
-        (self.transport, self.bodyBytes, self.reads) = (transport, bodyBytes, reads)
-        if transport.receptionsCount >= SnapshotTransfer.receptionsMax {
-            stage = .refused(.error(.serviceUnavailable, "busy with other snapshots"))
-        }
-        transport.receptionsCount += 1
+    /// - Parameters:
+    ///   - bodyBytes: the request's Content-Length.
+    ///   - reads: says whether the socket is to be read; called when that changes.
+    ///   - answer: called once, unless the connection is closed first. A refusal does not wait for
+    ///     the rest of the file, so that the sender can spare itself sending it.
+    init(
+        _ transport: PeerTransport, bodyBytes: Int, reads: @escaping (Bool) -> Void,
+        answer: @escaping (PeerResponse) -> Void
+    ) {
+        (self.transport, self.bodyBytes) = (transport, bodyBytes)
+        (self.reads, self.answer) = (reads, answer)
     }
 
     /// Whether the disk has work, so that the silence of the socket means nothing.
@@ -43,7 +48,7 @@ final class SnapshotReception {
 
     func take(_ bytes: ByteBuffer) {
         switch stage {
-        case .refused, .over: break
+        case .over: break
         case .message(var head):
             var bytes = bytes
             head.writeBuffer(&bytes)
@@ -75,103 +80,114 @@ final class SnapshotReception {
             return refuse(.badRequest, "the snapshot does not begin with a message of one")
         }
         let local = transport.configuration.member
+        // As for a message by POST, the sender need not be known: it is not to one that joins.
         guard MessageVerdict.judge(message, local: local, peer: nil) == .deliver,
-            transport.standing(of: message.from) == .member
+            transport.standing(of: message.from) != .removed
         else { return refuse(.preconditionFailed, "the message is not from a member to this one") }
+        guard transport.hasRoomForSnapshot(from: message.from) else {
+            return refuse(.serviceUnavailable, "busy with other snapshots")
+        }
         let sizeBytes = bodyBytes - 8 - Int(size)
         switch transport.sink(for: message, sizeBytes: sizeBytes) {
         case .refuse(let reason): refuse(.internalServerError, reason)
         case .accept(let sink):
             stage = .file(message, sink)
+            transport.receivingFrom.append(message.from)
+            peer = message.from
             if rest.readableBytes > 0 { take(rest) }
         }
     }
 
     private func refuse(_ status: HTTPResponseStatus, _ text: String) {
         transport.log.log(.warning, "refused a snapshot: \(text)")
-        stage = .refused(.error(status, text))
+        stage = .over
+        answer(.error(status, text))
     }
 
-    /// All of the body has come; calls `completion` with the answer.
-    func end(_ completion: @escaping (PeerResponse) -> Void) {
+    /// All of the body has come.
+    func end() {
+        hasEnded = true
         switch stage {
-        case .refused(let response): completion(response)
-        case .message, .over:
-            completion(.error(.badRequest, "the snapshot ends before its message does"))
-        case .file:
-            self.completion = completion
-            work()
+        case .over: break
+        case .message: refuse(.badRequest, "the snapshot ends before its message does")
+        case .file: work()
         }
     }
 
     private func work() {
         guard !isWriting, case .file(let message, let sink) = stage else { return }
-        if let problem { return fail(problem, sink) }
         guard !waiting.isEmpty else {
-            if completion != nil { finish(message, sink) }
+            if hasEnded { finish(message, sink) }
             return
         }
         let pieces = waiting
         waiting = []
-        isWriting = true
         run {
             for piece in pieces { try piece.withUnsafeReadableBytes { try sink.append($0) } }
         } then: { [self] result in
-            isWriting = false
             waitingBytes -= pieces.reduce(0) { $0 + $1.readableBytes }
-            if case .failure(let error) = result { problem = "\(error)" }
+            if case .failure(let error) = result { return give(up: sink, "\(error)") }
+            // Closed meanwhile.
+            guard case .file = stage else { return abandon(sink) }
             setReading(waitingBytes < SnapshotTransfer.waitingBytesMax)
             work()
         }
     }
 
     private func finish(_ message: Message, _ sink: any SnapshotSink) {
-        isWriting = true
         run {
             try sink.finish()
         } then: { [self] result in
-            isWriting = false
-            guard case .file = stage else { return }
-            stage = .over
             switch result {
             case .success:
-                completion?(PeerResponse(.noContent))
+                letGo()
+                // Also when the connection is gone: the file is there, and raft can use it.
+                let isConnected = if case .file = stage { true } else { false }
+                stage = .over
+                if isConnected { answer(PeerResponse(.noContent)) }
                 transport.deliver([message], from: message.from)
-            case .failure(let error):
-                transport.logger.error("the snapshot from \(message.from) is not taken: \(error)")
-                completion?(.error(.internalServerError, "\(error)"))
+            case .failure(let error): give(up: sink, "\(error)")
             }
-            completion = nil
         }
     }
 
-    private func fail(_ problem: String, _ sink: any SnapshotSink) {
-        sink.abandon()
+    private func give(up sink: any SnapshotSink, _ problem: String) {
         transport.logger.error("a snapshot that was coming in is given up: \(problem)")
-        let response = PeerResponse.error(.internalServerError, problem)
-        stage = .refused(response)
-        completion?(response)
-        completion = nil
+        abandon(sink)
+        guard case .file = stage else { return }
+        stage = .over
+        (waiting, waitingBytes) = ([], 0)
+        answer(.error(.internalServerError, problem))
+        setReading(true)
     }
 
     /// The connection is gone.
     func close() {
-        transport.receptionsCount -= 1
-        completion = nil
         guard case .file(_, let sink) = stage else { return }
         stage = .over
-        guard !isWriting else { return }  // what is being written will be seen to be too little
+        // What is being written has to come to its end first.
+        if !isWriting { abandon(sink) }
+    }
+
+    private func abandon(_ sink: any SnapshotSink) {
         run {
             sink.abandon()
-        } then: { _ in
+        } then: { [self] _ in
+            letGo()
         }
     }
+
+    private func letGo() { transport.receivingFrom.removeAll { $0 == peer } }
 
     private func run(
         _ body: @escaping @Sendable () throws -> Void,
         then: @escaping (Result<Void, any Error>) -> Void
     ) {
+        isWriting = true
         NIOThreadPool.singleton.runIfActive(eventLoop: transport.eventLoop, body)
-            .assumeIsolated().whenComplete(then)
+            .assumeIsolated().whenComplete { [self] result in
+                isWriting = false
+                then(result)
+            }
     }
 }

@@ -20,7 +20,7 @@ package enum SnapshotTransfer {
     static let waitingBytesMax = 2 << 20
     /// A message without data is small, whatever its members.
     static let messageBytesMax = 1 << 20
-    /// Coming in at once, from all members.
+    /// Coming in at once, from all members; from each, one.
     static let receptionsMax = 2
 }
 
@@ -33,7 +33,7 @@ package protocol SnapshotSource: AnyObject, Sendable {
 }
 
 /// Where the bytes of a snapshot that comes in go. Called on threads that may block, one call at a
-/// time, in order; `finish` or `abandon` is the last.
+/// time, in order. The last is a `finish` that does not throw, or else `abandon`.
 package protocol SnapshotSink: AnyObject, Sendable {
     func append(_ bytes: UnsafeRawBufferPointer) throws
     /// Verifies all of it, makes it durable, and loads what raft's owner needs to take it over.

@@ -40,6 +40,8 @@ final class Recorder: PeerTransportDelegate, Sendable {
         var standings: [MemberID: PeerStanding] = [:]
         var members: [Member] = []
         var clusterVersion: SemanticVersion?
+        /// Says what becomes of a snapshot that comes in; without it all are refused.
+        var sinks: (@Sendable (Message, _ sizeBytes: Int) -> SnapshotSinkVerdict)?
     }
 
     private let state = Mutex(State())
@@ -62,6 +64,13 @@ final class Recorder: PeerTransportDelegate, Sendable {
 
     func snapshotFinished(_ peer: MemberID, succeeded: Bool) {
         state.withLock { $0.snapshots.append(succeeded) }
+    }
+
+    func snapshotSink(
+        for message: Message, from peer: MemberID, sizeBytes: Int
+    ) -> SnapshotSinkVerdict {
+        guard let sinks = seen.sinks else { return .refuse(reason: "none is wanted") }
+        return sinks(message, sizeBytes)
     }
 
     func removedFromCluster() { state.withLock { $0.removalCount += 1 } }
