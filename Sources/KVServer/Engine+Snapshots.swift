@@ -17,9 +17,9 @@ package import State
 extension Engine {
     /// Makes an image to be written out, if it is time or somebody asked for one.
     func takeSnapshotIfDue() {
-        guard snapshotUnderWay == nil, !raft.isStateVoid, state.appliedIndex > snapshotIndex else {
-            return
-        }
+        guard snapshotUnderWay == nil, !raft.isStateVoid,
+            state.appliedIndex > snapshotIndex || isSnapshotWanted
+        else { return }
         guard isSnapshotWanted || (policy.isDue && now >= snapshotRetryAt) else { return }
         isSnapshotWanted = false
         snapshotUnderWay = (state.appliedIndex, policy.begin())
@@ -27,10 +27,10 @@ extension Engine {
     }
 
     /// Asks for a snapshot of the state as it is, with the next pump. Returns false if the newest
-    /// one is just that.
+    /// one is just that, and it is not wanted `always`: because its file is damaged.
     @discardableResult
-    package func wantSnapshot() -> Bool {
-        guard state.appliedIndex > snapshotIndex else { return false }
+    package func wantSnapshot(always: Bool = false) -> Bool {
+        guard state.appliedIndex > snapshotIndex || always else { return false }
         isSnapshotWanted = true
         return true
     }

@@ -25,7 +25,7 @@ final class EngineHost {
     let slowSyncs = RateLimitedLog(Logger(label: "wal"))
     private var mark: CommitMark
     /// Holds the lock of the data dir for as long as the node lives.
-    private let directory: DataDirectory<PosixStorage>
+    let directory: DataDirectory<PosixStorage>
     let keeper: SnapshotKeeper
     /// Of the last batch handed to the log.
     private var submittedSequence: UInt64 = 0
@@ -39,6 +39,7 @@ final class EngineHost {
     private var effects = Effects()
     private var isPumpScheduled = false
     private var ticker: RepeatedTask?
+    private var scrubTicker: RepeatedTask?
     private(set) var peerFeatures: [MemberID: PeerFeatures] = [:]
     private let onStop: @Sendable (StopReason) -> Void
 
@@ -46,6 +47,8 @@ final class EngineHost {
         var writer: LogWriter<PosixStorage>
         var peers: PeerTransport
         var clients: ClientServer
+        /// The clients' server refers to it weakly.
+        var backups: LiveBackups
     }
 
     init(
@@ -72,6 +75,21 @@ final class EngineHost {
             bound.value.tick()
         }
         needsPump()
+    }
+
+    /// Has everything read again at intervals.
+    func scrub(every interval: Duration, _ scrubber: Scrubber) {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        let (loop, interval) = (eventLoop, TimeAmount(interval))
+        scrubTicker = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
+            scrubber.run { finding in
+                guard finding.wantsSnapshot else { return }
+                loop.execute {
+                    bound.value.engine.wantSnapshot(always: true)
+                    bound.value.needsPump()
+                }
+            }
+        }
     }
 
     /// Asks for a pump at the end of this turn of the loop.
@@ -210,6 +228,7 @@ final class EngineHost {
     /// Answers all who wait, and lets go of the parts.
     func stop(_ reason: StopReason?) -> Parts? {
         ticker?.cancel()
+        scrubTicker?.cancel()
         parts?.clients.stop()
         advance()
         engine.stop(reason)

@@ -30,6 +30,7 @@ final class Server: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let running: NIOLoopBound<Running>
     private let keeper: SnapshotKeeper
+    private let scrubber: Scrubber?
     private let ended: EndLatch
 
     /// What lives on the event loop.
@@ -45,10 +46,10 @@ final class Server: Sendable {
 
     private init(
         group: MultiThreadedEventLoopGroup, running: NIOLoopBound<Running>,
-        keeper: SnapshotKeeper, ended: EndLatch
+        keeper: SnapshotKeeper, scrubber: Scrubber?, ended: EndLatch
     ) {
         (self.group, self.running, self.ended) = (group, running, ended)
-        self.keeper = keeper
+        (self.keeper, self.scrubber) = (keeper, scrubber)
     }
 
     /// Opens the data dir, and starts everything. Blocks until clients are served.
@@ -62,7 +63,9 @@ final class Server: Sendable {
             let running = try loop.submit { try makeRunning(seed, loop) }.wait()
             try listen(configuration, running, loop)
             let keeper = try loop.submit { running.value.host.keeper }.wait()
-            return Server(group: group, running: running, keeper: keeper, ended: ended)
+            let scrubber = try startScrubbing(configuration, running, loop)
+            return Server(
+                group: group, running: running, keeper: keeper, scrubber: scrubber, ended: ended)
         } catch let failure as StartFailure {
             throw failure
         } catch {
@@ -126,7 +129,10 @@ final class Server: Sendable {
                 electionTimeout: seed.configuration.electionTimeout),
             eventLoop: loop, delegate: host)
         let clients = ClientServer(engine: engine, eventLoop: loop) { host.needsPump() }
-        let parts = EngineHost.Parts(writer: writer, peers: peers, clients: clients)
+        let backups = LiveBackups(engine, keeper)
+        clients.backupProvider = backups
+        let parts = EngineHost.Parts(
+            writer: writer, peers: peers, clients: clients, backups: backups)
         return NIOLoopBound(Running(host: host, parts: parts), eventLoop: loop)
     }
 
@@ -173,6 +179,19 @@ final class Server: Sendable {
         try loop.submit { running.value.host.start(running.value.parts) }.wait()
     }
 
+    private static func startScrubbing(
+        _ configuration: ServerConfiguration, _ running: NIOLoopBound<Running>,
+        _ loop: any EventLoop
+    ) throws -> Scrubber? {
+        guard let interval = configuration.scrubInterval else { return nil }
+        return try loop.submit {
+            let host = running.value.host
+            let scrubber = Scrubber(host.directory, host.keeper.directory)
+            host.scrub(every: interval, scrubber)
+            return scrubber
+        }.wait()
+    }
+
     /// Ends the server, for the first reason that is given.
     func stop(_ end: End) { ended.set(end) }
 
@@ -183,6 +202,7 @@ final class Server: Sendable {
         let writer = try? running.eventLoop.flatSubmit {
             Self.stopServing(running.value, end)
         }.wait()
+        scrubber?.stop()
         writer?.stop()
         keeper.stop()
         try? group.syncShutdownGracefully()
