@@ -3,8 +3,9 @@ import PackageDescription
 
 /// A target imports only targets of a lower row, and declares each one it imports.
 ///
-///     kvd   kvd-bench                                flags in, parts wired, nothing else
+///     kvd   kvd-bench   kvd-dump                     flags in, parts wired, nothing else
 ///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
+///     DumpCore                                       a data dir looked into, copied, restored
 ///     KVServer                                       the engine: persist, send, apply
 ///     Configuration                                  flags and environment
 ///     State                                          what entries add up to; a snapshot's content
@@ -42,6 +43,7 @@ let package = Package(
     products: [
         .executable(name: "kvd", targets: ["kvd"]),
         .executable(name: "kvd-bench", targets: ["kvd-bench"]),
+        .executable(name: "kvd-dump", targets: ["kvd-dump"]),
         .library(name: "Raft", targets: ["Raft", "RaftModel"]),
         .library(name: "Storage", targets: ["Storage", "StorageIO", "RaftModel"]),
     ],
@@ -66,6 +68,9 @@ let package = Package(
         module("Logs", [log]),
         module("Cluster", ["RaftModel", outside("Crypto", "swift-crypto")]),
         module("State", ["KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
+        module(
+            "DumpCore",
+            ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
         module("Configuration", ["Cluster", "RaftModel", arguments]),
         module(
             "KVServer", ["State", "Raft", "RaftModel", "KeyStore", "Cluster", deque, log]),
@@ -85,6 +90,7 @@ let package = Package(
                 "Configuration", "Logs", "Raft", "RaftModel", nioCore, nioPosix, log,
             ]),
         program("kvd-bench", ["BenchCore", arguments]),
+        program("kvd-dump", ["DumpCore", "StorageIO", arguments]),
         .target(
             name: "SchemaSupport", dependencies: [outside("SwiftProtobuf", "swift-protobuf")],
             path: "Tests/SchemaSupport", swiftSettings: strict),
@@ -118,6 +124,12 @@ let package = Package(
                 nioCore, nioPosix, nioHTTP,
             ]),
         tests("BenchCoreTests", ["BenchCore", histogram]),
+        tests(
+            "DumpCoreTests",
+            [
+                "DumpCore", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel",
+                "ProtoWire",
+            ]),
         tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd"]),
     ]
 )

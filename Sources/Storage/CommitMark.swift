@@ -84,6 +84,23 @@ public struct CommitMark: ~Copyable, Sendable {
             recalled: recalled)
     }
 
+    /// What the mark at `path` says, whoever's it is, for those who only look; nil: there is none.
+    package static func look(
+        at path: String, storage: some FileStorage
+    ) throws(StorageError) -> CommitMarkSight? {
+        guard try storage.kind(of: path) != nil else { return nil }
+        let all = try storage.open(path, for: .reading).readAll()
+        let slots = all.withUnsafeBytes { bytes in
+            (0..<2).compactMap { slot in
+                bytes.count < (slot + 1) * slotBytes ? nil : read(bytes, slot: slot)
+            }
+        }
+        let newest = slots.max { $0.number < $1.number }
+        return CommitMarkSight(
+            member: newest?.memberID, values: newest?.values ?? Values(),
+            isBlank: all.allSatisfy { $0 == 0 })
+    }
+
     private init(
         region: MappedRegion, memberID: MemberID, bootID: BootID, number: UInt64,
         recalled: Recalled
@@ -142,4 +159,13 @@ public struct CommitMark: ~Copyable, Sendable {
         let (seconds, attoseconds) = duration.components
         return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     }
+}
+
+/// What a `CommitMark` says.
+package struct CommitMarkSight: Equatable, Sendable {
+    /// Whose it is; nil: nothing in it can be read.
+    package var member: MemberID?
+    package var values: CommitMark.Values
+    /// Nothing was ever stored.
+    package var isBlank: Bool
 }

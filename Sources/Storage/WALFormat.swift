@@ -88,7 +88,9 @@ public struct WALSnapshotRecord: Equatable, Sendable {
 
     var encoded: [UInt8] { VarintPair(index, term).encoded }
 
-    static func decode(_ bytes: UnsafeRawBufferPointer) throws(WireError) -> WALSnapshotRecord {
+    package static func decode(
+        _ bytes: UnsafeRawBufferPointer
+    ) throws(WireError) -> WALSnapshotRecord {
         let pair = try VarintPair.decode(bytes)
         return WALSnapshotRecord(index: pair.first, term: pair.second)
     }
