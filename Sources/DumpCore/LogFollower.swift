@@ -3,16 +3,6 @@ import RaftModel
 import State
 import Storage
 
-/// Up to where a log is followed.
-package enum Moment: Equatable, Sendable {
-    /// All that is known to be committed.
-    case end
-    /// Up to and with this entry.
-    case index(UInt64)
-    /// All up to the first SYNC of a later time, in Unix nanoseconds.
-    case time(Int64)
-}
-
 /// Applies what a log committed, as its records come by. Keeps only what is not known to be
 /// committed yet, so a log of any length takes the memory of its store.
 final class LogFollower {

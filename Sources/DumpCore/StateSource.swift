@@ -16,6 +16,22 @@ struct StateSource {
     /// Snapshots that were passed over, and why.
     var passedOver: [String]
 
+    /// `archive`: where closed segments of the log are kept, compressed; nil: nowhere.
+    static func load(
+        _ files: MemberFiles, archive: String?, until moment: Moment, _ storage: some FileStorage,
+        _ progress: Progress
+    ) throws(DumpError) -> StateSource {
+        guard let archive else { return try load(files, until: moment, storage, progress) }
+        let kind = try DumpError.catching { () throws(StorageError) in
+            try storage.kind(of: archive)
+        }
+        guard kind == .directory else {
+            throw DumpError("\(archive) is no directory. Give --archive what --wal-archive was.")
+        }
+        let archived = ArchivedLog(files.walPath, archive: archive, storage: storage)
+        return try load(files, until: moment, archived, progress)
+    }
+
     static func load(
         _ files: MemberFiles, until moment: Moment, _ storage: some FileStorage,
         _ progress: Progress

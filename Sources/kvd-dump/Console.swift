@@ -9,6 +9,13 @@ enum Console {
 
     static let storage = PosixStorage()
 
+    /// The wall clock, in Unix nanoseconds.
+    static var now: Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    }
+
     static func note(_ text: String) { put(Array("kvd-dump: \(text)\n".utf8), to: STDERR_FILENO) }
 
     static func print(_ text: String) { put(Array("\(text)\n".utf8), to: STDERR_FILENO) }

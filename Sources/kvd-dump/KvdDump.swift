@@ -12,7 +12,10 @@ struct KvdDump: ParsableCommand {
             Reads only, and takes no lock: it may be used beside a running server. Exit status 0: \
             all is well; 1: damage was found, or it failed; 2: the command makes no sense.
             """,
-        subcommands: [LogCommand.self, VerifyCommand.self, StatCommand.self])
+        subcommands: [
+            LogCommand.self, VerifyCommand.self, StatCommand.self, SnapshotCommand.self,
+            StoreCommand.self, BackupCommand.self, RestoreCommand.self,
+        ])
 
     static func main() {
         do {
