@@ -135,7 +135,9 @@ struct StateSource {
         _ scan: LogScanSummary, _ problem: String, _ state: MemberState, _ passedOver: [String]
     ) -> DumpError {
         var text = scan.damage.first.map { "\($0)" } ?? "\(problem)."
-        for line in passedOver { text += " Passed over: \(line)" }
+        for line in passedOver {
+            text += " Passed over: \(line)" + (line.hasSuffix(".") ? "" : ".")
+        }
         if state.appliedIndex > 0 {
             text += " What is in front of it can be had with --at-index \(state.appliedIndex)."
         }

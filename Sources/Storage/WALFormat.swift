@@ -63,7 +63,7 @@ public struct WALMetadata: Equatable, Sendable {
         self.clusterID = clusterID
     }
 
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         VarintPair(memberID.rawValue, clusterID.rawValue).encoded
     }
 
@@ -86,7 +86,7 @@ public struct WALSnapshotRecord: Equatable, Sendable {
         self.term = term
     }
 
-    var encoded: [UInt8] { VarintPair(index, term).encoded }
+    package var encoded: [UInt8] { VarintPair(index, term).encoded }
 
     package static func decode(
         _ bytes: UnsafeRawBufferPointer

@@ -14,7 +14,7 @@ struct KvdDump: ParsableCommand {
             """,
         subcommands: [
             LogCommand.self, VerifyCommand.self, StatCommand.self, SnapshotCommand.self,
-            StoreCommand.self, BackupCommand.self, RestoreCommand.self,
+            StoreCommand.self, BackupCommand.self, RestoreCommand.self, ExportCommand.self,
         ])
 
     static func main() {

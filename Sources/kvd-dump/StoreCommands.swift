@@ -124,3 +124,26 @@ struct MomentOptions: ParsableArguments {
 
     func moment() throws(DumpError) -> Moment { try Moment(index: atIndex, time: atTime) }
 }
+
+struct ExportCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Make a data dir that etcd 2.3 opens, for going back.",
+        discussion: """
+            Stop kvd first: what it writes later is not in the export. Then start etcd 2.3 on the \
+            new dir with the flags that kvd had. Ids, members, term and vote stay.
+            """)
+    @Option(help: "The member's data dir.")
+    var dataDir: String
+    @Option(help: "Where the log is, if --wal-dir put it elsewhere.")
+    var walDir: String?
+    @Option(name: .customLong("to-etcd"), help: "The new data dir; it must not be there yet.")
+    var target: String
+
+    func run() throws {
+        try Console.run { output, progress throws(DumpError) in
+            var export = EtcdExport()
+            (export.directory, export.walDirectory, export.target) = (dataDir, walDir, target)
+            return try export.run(Console.storage, output, progress)
+        }
+    }
+}
