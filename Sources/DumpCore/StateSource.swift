@@ -36,8 +36,26 @@ struct StateSource {
         _ files: MemberFiles, until moment: Moment, _ storage: some FileStorage,
         _ progress: Progress
     ) throws(DumpError) -> StateSource {
+        for _ in 0..<attemptsMax {
+            let before = try candidates(files, moment, storage)
+            do throws(DumpError) {
+                return try load(files, from: before, until: moment, storage, progress)
+            } catch {
+                // A running server made a snapshot meanwhile, and released what was to be read.
+                guard try candidates(files, moment, storage) != before else { throw error }
+            }
+        }
+        throw DumpError("\(files.walPath) changes faster than it can be read. Try again.")
+    }
+
+    private static let attemptsMax = 10
+
+    private static func load(
+        _ files: MemberFiles, from snapshots: [String], until moment: Moment,
+        _ storage: some FileStorage, _ progress: Progress
+    ) throws(DumpError) -> StateSource {
         var passedOver: [String] = []
-        for path in try candidates(files, moment, storage) {
+        for path in snapshots {
             let snapshot: SnapshotSource
             do throws(DumpError) {
                 snapshot = try SnapshotSource.load(path, storage: storage, progress)
