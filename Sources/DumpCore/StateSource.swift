@@ -111,10 +111,14 @@ struct StateSource {
         if let image { state.restore(image, monotonic: 0) }
         let base = image?.metadata ?? SnapshotMetadata()
         let follower = LogFollower(state, from: base, until: moment)
+        // Before the log: what was applied by now is in it. A later mark may be of entries that
+        // took the place of those that were read.
+        let mark = try mark(files, storage)
         let scan = try LogVisit.run(
             files.walPath, storage: storage, from: base.index > 0 ? base.index : nil, progress
         ) { follower.take($0) }
-        follower.finish(applied: try applied(files, follower.metadata, storage))
+        let isOwn = mark?.member == follower.metadata?.memberID
+        follower.finish(applied: isOwn ? mark?.values.commit ?? 0 : 0)
         switch follower.trouble {
         case .otherSnapshot(let text) where image != nil:
             passedOver.append("snapshot of index \(base.index): \(text)")
@@ -162,16 +166,14 @@ struct StateSource {
         return DumpError(text)
     }
 
-    /// What the member had applied; 0: not known.
-    private static func applied(
-        _ files: MemberFiles, _ metadata: WALMetadata?, _ storage: some FileStorage
-    ) throws(DumpError) -> UInt64 {
-        guard let path = files.markPath, let metadata else { return 0 }
-        let mark = try DumpError.catching { () throws(StorageError) in
+    /// What its member had applied.
+    private static func mark(
+        _ files: MemberFiles, _ storage: some FileStorage
+    ) throws(DumpError) -> CommitMarkSight? {
+        guard let path = files.markPath else { return nil }
+        return try DumpError.catching { () throws(StorageError) in
             try CommitMark.look(at: path, storage: storage)
         }
-        guard let mark, mark.member == metadata.memberID else { return 0 }
-        return mark.values.commit
     }
 
     private static func promised(
