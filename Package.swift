@@ -3,10 +3,11 @@ import PackageDescription
 
 /// A target imports only targets of a lower row, and declares each one it imports.
 ///
-///     kvd   kvd-bench                                flags in, parts wired, nothing else
-///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
+///     kvd   kvd-dump   kvd-bench                     flags in, parts wired, nothing else
+///     ClientAPI   Transport   BenchCore   DumpCore   sockets and HTTP live here; looking inside
 ///     KVServer                                       the engine: persist, send, apply
 ///     Configuration                                  flags and environment
+///     StateFiles                                     states from files: snapshots, then logs
 ///     State                                          what entries add up to; a snapshot's content
 ///     Cluster                                        members, ids, versions
 ///     Raft   Storage   KeyStore   Logs               Raft and KeyStore: no I/O, no clock
@@ -41,6 +42,7 @@ let package = Package(
     name: "kvd",
     products: [
         .executable(name: "kvd", targets: ["kvd"]),
+        .executable(name: "kvd-dump", targets: ["kvd-dump"]),
         .executable(name: "kvd-bench", targets: ["kvd-bench"]),
         .library(name: "Raft", targets: ["Raft", "RaftModel"]),
         .library(name: "Storage", targets: ["Storage", "StorageIO", "RaftModel"]),
@@ -66,6 +68,9 @@ let package = Package(
         module("Logs", [log]),
         module("Cluster", ["RaftModel", outside("Crypto", "swift-crypto")]),
         module("State", ["KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
+        module(
+            "StateFiles",
+            ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel"]),
         module("Configuration", ["Cluster", "RaftModel", arguments]),
         module(
             "KVServer", ["State", "Raft", "RaftModel", "KeyStore", "Cluster", deque, log]),
@@ -80,11 +85,19 @@ let package = Package(
         program(
             "kvd",
             [
-                "ClientAPI", "Transport", "KVServer", "State", "Storage", "StorageIO", "KeyStore",
+                "ClientAPI", "Transport", "KVServer", "StateFiles", "State", "Storage", "StorageIO",
+                "KeyStore",
                 "Cluster",
                 "Configuration", "Logs", "Raft", "RaftModel", nioCore, nioPosix, log,
             ]),
         program("kvd-bench", ["BenchCore", arguments]),
+        module(
+            "DumpCore",
+            [
+                "StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel",
+                "ProtoWire",
+            ]),
+        program("kvd-dump", ["DumpCore", "StateFiles", "Cluster", arguments]),
         .target(
             name: "SchemaSupport", dependencies: [outside("SwiftProtobuf", "swift-protobuf")],
             path: "Tests/SchemaSupport", swiftSettings: strict),
@@ -116,6 +129,12 @@ let package = Package(
                 "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Raft",
                 "RaftModel",
                 nioCore, nioPosix, nioHTTP,
+            ]),
+        tests(
+            "DumpCoreTests",
+            [
+                "DumpCore", "StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster",
+                "RaftModel",
             ]),
         tests("BenchCoreTests", ["BenchCore", histogram]),
         tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd"]),

@@ -84,6 +84,19 @@ public struct CommitMark: ~Copyable, Sendable {
             recalled: recalled)
     }
 
+    /// Looks, and changes nothing: how far the member had applied. Nil: no slot can be read.
+    package static func inspect(
+        _ path: String, storage: some FileStorage
+    ) throws(StorageError) -> UInt64? {
+        let bytes = try storage.open(path, for: .reading).readAll()
+        guard bytes.count >= fileBytes else { return nil }
+        return bytes.withUnsafeBytes { bytes in
+            if bytes.allSatisfy({ $0 == 0 }) { return 0 }
+            let slots = [read(bytes, slot: 0), read(bytes, slot: 1)].compactMap { $0 }
+            return slots.max { $0.number < $1.number }?.values.commit
+        }
+    }
+
     private init(
         region: MappedRegion, memberID: MemberID, bootID: BootID, number: UInt64,
         recalled: Recalled

@@ -56,6 +56,17 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
             file: file, memberID: member, number: newest?.number ?? 0)
     }
 
+    /// Looks, and changes nothing: whoever the record is of.
+    package static func inspect(
+        _ path: String, storage: IO
+    ) throws(StorageError) -> (promise: (term: UInt64, vote: MemberID)?, isDamaged: Bool) {
+        let bytes = try storage.open(path, for: .reading).readAll()
+        let slots = [read(bytes, slot: 0), read(bytes, slot: 1)].compactMap { $0 }
+        let newest = slots.max { $0.number < $1.number }
+        let isBlank = bytes.allSatisfy { $0 == 0 }
+        return (newest.map { ($0.term, $0.vote) }, newest == nil && !isBlank)
+    }
+
     private init(
         recalled: (UInt64, MemberID)?, isDamaged: Bool, file: IO.File, memberID: MemberID,
         number: UInt64

@@ -69,6 +69,8 @@ final class EngineHost {
     func start(_ parts: Parts) {
         precondition(self.parts == nil, "a host starts once")
         self.parts = parts
+        // A snapshot brings its members with it; those in the log come when it is applied.
+        updatePeers(parts)
         let interval = TimeAmount(engine.configuration.heartbeatInterval)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in

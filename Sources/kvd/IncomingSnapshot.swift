@@ -1,5 +1,6 @@
 import RaftModel
 import State
+import StateFiles
 import Storage
 import StorageIO
 import Transport

@@ -4,6 +4,7 @@ import KeyStore
 import Logging
 import RaftModel
 import State
+import StateFiles
 import Storage
 import StorageIO
 
@@ -25,7 +26,7 @@ struct Recovery {
         _ directory: DataDirectory<PosixStorage>, options: Store.Options, wal: WALOptions
     ) throws(StartFailure) -> Recovery {
         let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
-        let loader = SnapshotLoader(directory: snapshots)
+        let loader = SnapshotLoader(snapshots)
         let names = try StartFailure.catching { () throws(StorageError) in
             try snapshots.removeTemporaries()
             return try snapshots.list()

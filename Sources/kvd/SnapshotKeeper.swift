@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import RaftModel
 import State
+import StateFiles
 import Storage
 import StorageIO
 import Synchronization
@@ -132,7 +133,7 @@ final class SnapshotKeeper: Sendable {
 
     /// As an etcd 2.x member takes it.
     func forEtcd(_ source: SnapshotFileSource?) -> Outgoing? {
-        guard let source, let loaded = try? SnapshotLoader(directory: directory).load(source.name)
+        guard let source, let loaded = try? SnapshotLoader(directory).load(source.name)
         else { return nil }
         return .data(EtcdSnapshot.encodeStore(loaded.image), source.metadata)
     }

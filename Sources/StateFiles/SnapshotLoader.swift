@@ -1,35 +1,37 @@
 import KeyStore
-import RaftModel
-import State
-import Storage
-import StorageIO
+package import RaftModel
+package import State
+package import Storage
+package import StorageIO
 
 /// Reads a snapshot file, kvd's or etcd's, into a state, and believes nothing in it unchecked.
-struct SnapshotLoader {
-    struct Loaded {
-        var image: StateImage
-        var fileBytes: Int
+package struct SnapshotLoader {
+    package struct Loaded {
+        package var image: StateImage
+        package var fileBytes: Int
         /// Of which cluster it is; nil: the file does not say (etcd's).
-        var cluster: ClusterID?
+        package var cluster: ClusterID?
     }
 
     /// Why a file could not be read into a state.
-    enum Failure: Error, CustomStringConvertible {
+    package enum Failure: Error, CustomStringConvertible {
         /// What was written is damaged: another snapshot may do.
         case damaged(String)
         /// The disk, or what lies at that path, is in the way.
         case unreadable(String)
 
-        var description: String {
+        package var description: String {
             switch self {
             case .damaged(let text), .unreadable(let text): text
             }
         }
     }
 
-    let directory: SnapshotDirectory<PosixStorage>
+    package let directory: SnapshotDirectory<PosixStorage>
 
-    func load(_ name: SnapshotName) throws(Failure) -> Loaded {
+    package init(_ directory: SnapshotDirectory<PosixStorage>) { self.directory = directory }
+
+    package func load(_ name: SnapshotName) throws(Failure) -> Loaded {
         switch name.format {
         case .kvd: try loadOwn(name)
         case .etcd: try loadEtcd(name)
@@ -51,7 +53,8 @@ struct SnapshotLoader {
     }
 
     /// Reads a whole snapshot into a state, and compares it with what its header says.
-    static func decode(_ reader: SnapshotReader<PosixStorage>) throws(Failure) -> StateImage {
+    package static func decode(_ reader: SnapshotReader<PosixStorage>) throws(Failure) -> StateImage
+    {
         let header = reader.header
         var decoder = StateDecoder()
         while let piece = try attempt({ () throws(SnapshotError) in try reader.next() }) {
