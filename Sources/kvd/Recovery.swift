@@ -17,8 +17,6 @@ struct Recovery {
     var snapshotFileBytes: Int
     var wal: WAL<PosixStorage>
     var log: RecoveredLog
-    /// A format of its own, if etcd wrote the dir: worth a line at the first start.
-    var foundEtcdSnapshot = false
 
     private static let logger = Logger(label: "etcdserver")
 
@@ -27,6 +25,7 @@ struct Recovery {
     ) throws(StartFailure) -> Recovery {
         let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
         let loader = SnapshotLoader(snapshots)
+        let isEtcd3s = try isEtcd3s(directory)
         let names = try StartFailure.catching { () throws(StorageError) in
             try snapshots.removeTemporaries()
             return try snapshots.list()
@@ -38,13 +37,25 @@ struct Recovery {
                 continue
             }
             if let found = try recover(from: loaded, name, directory, options, wal) {
+                found.state.acceptsAnyVersion = isEtcd3s
                 return found
             }
         }
         let (log, recovered) = try readLog(directory, wal)
+        let state = MemberState(options: options)
+        state.acceptsAnyVersion = isEtcd3s
         return Recovery(
-            state: MemberState(options: options), snapshot: SnapshotMetadata(),
+            state: state, snapshot: SnapshotMetadata(),
             snapshotFileBytes: 0, wal: log, log: recovered)
+    }
+
+    /// etcd 3.x keeps a database beside its snapshots, at all times.
+    private static func isEtcd3s(
+        _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) -> Bool {
+        try StartFailure.catching { () throws(StorageError) in
+            try directory.storage.kind(of: "\(directory.snapPath)/db") != nil
+        }
     }
 
     /// Nil: the log does not know this snapshot. It was being taken over from a leader when the
@@ -83,7 +94,7 @@ struct Recovery {
             "loaded snapshot \(name): \(loaded.image.nodeCount) keys at index \(name.index)")
         return Recovery(
             state: state, snapshot: loaded.image.metadata, snapshotFileBytes: loaded.fileBytes,
-            wal: wal, log: log, foundEtcdSnapshot: name.format == .etcd)
+            wal: wal, log: log)
     }
 
     private static func readLog(
