@@ -18,7 +18,7 @@ extension Engine {
     /// Makes an image to be written out, if it is time or somebody asked for one.
     func takeSnapshotIfDue() {
         guard snapshotUnderWay == nil, !raft.isStateVoid,
-            state.appliedIndex > snapshotIndex || isSnapshotWanted
+            state.appliedIndex > 0, state.appliedIndex > snapshotIndex || isSnapshotWanted
         else { return }
         guard isSnapshotWanted || (policy.isDue && now >= snapshotRetryAt) else { return }
         isSnapshotWanted = false

@@ -26,6 +26,8 @@ struct Boot: ~Copyable {
     let isRestart: Bool
     let isRejoining: Bool
     let isStateVoid: Bool
+    /// The dir is an etcd's, and has no snapshot of our own yet.
+    let wantsSnapshot: Bool
 
     /// Opens the data dir, and makes a new member in it if none lives there.
     static func open(_ configuration: ServerConfiguration) throws(StartFailure) -> Boot {
@@ -182,7 +184,9 @@ struct Boot: ~Copyable {
             log: recovery.log, state: recovery.state, snapshot: recovery.snapshot,
             snapshotFileBytes: recovery.snapshotFileBytes, mark: mark, vote: vote,
             isRestart: isRestart, isRejoining: isRejoining,
-            isStateVoid: try hasNote(.stateIsVoid, directory))
+            isStateVoid: try hasNote(.stateIsVoid, directory),
+            wantsSnapshot: isRestart && !recovery.hasOwnSnapshot
+                && recovery.isEtcds)
     }
 
     private static func hasNote(

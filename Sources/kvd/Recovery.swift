@@ -17,6 +17,13 @@ struct Recovery {
     var snapshotFileBytes: Int
     var wal: WAL<PosixStorage>
     var log: RecoveredLog
+    /// Whether the state was loaded from a `.ksnap`.
+    var hasOwnSnapshot = false
+
+    /// Whether the dir is one that an etcd wrote.
+    var isEtcds: Bool {
+        log.report.writer != .kvd || (snapshot.index > 0 && !hasOwnSnapshot)
+    }
 
     private static let logger = Logger(label: "etcdserver")
 
@@ -94,7 +101,7 @@ struct Recovery {
             "loaded snapshot \(name): \(loaded.image.nodeCount) keys at index \(name.index)")
         return Recovery(
             state: state, snapshot: loaded.image.metadata, snapshotFileBytes: loaded.fileBytes,
-            wal: wal, log: log)
+            wal: wal, log: log, hasOwnSnapshot: name.format == .kvd)
     }
 
     private static func readLog(

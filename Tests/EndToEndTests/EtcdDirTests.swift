@@ -86,7 +86,9 @@ import Testing
         #expect(kvd.log.contains("etcd 2 data dir"), "\(kvd.log)")
         // It takes snapshots of its own, and starts from them.
         for number in 0..<400 {
-            _ = try client.request("PUT", "/v2/keys/new/\(number)", form: "value=\(number)")
+            let put = try client.request(
+                "PUT", "/v2/keys/kvds-own/\(number)", form: "value=\(number)")
+            try #require(put.status == 201, "\(put.text)")
         }
         try waitUntil("a snapshot of its own") {
             let names = try FileManager.default.contentsOfDirectory(atPath: "\(dir)/member/snap")
@@ -99,7 +101,7 @@ import Testing
         let after = try LoopbackHTTP(port: again.clientPort)
             .request("GET", "/v2/keys/?recursive=true")
         let kept = keys(after.node)
-        #expect(kept["/new/399"] != nil)
+        #expect(kept["/kvds-own/399"] != nil)
         for (key, value) in etcds where !key.contains("ttl") { #expect(kept[key] == value) }
     }
 
