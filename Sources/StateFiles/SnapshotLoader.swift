@@ -8,7 +8,8 @@ package import StorageIO
 package struct SnapshotLoader {
     package struct Loaded {
         package var image: StateImage
-        package var fileBytes: Int
+        /// Not compressed.
+        package var stateBytes: Int
         /// Of which cluster it is; nil: the file does not say (etcd's).
         package var cluster: ClusterID?
     }
@@ -46,10 +47,9 @@ package struct SnapshotLoader {
                 "\(directory.path(of: name)) holds the snapshot of index \(header.index), term "
                     + "\(header.term): it was renamed. Give it back its name, or remove it.")
         }
-        let fileBytes = try fileBytes(of: name)
         let image = try Self.decode(reader)
         return Loaded(
-            image: image, fileBytes: fileBytes, cluster: header.cluster)
+            image: image, stateBytes: reader.stateBytes, cluster: header.cluster)
     }
 
     /// Reads a whole snapshot into a state, and compares it with what its header says.
@@ -92,17 +92,9 @@ package struct SnapshotLoader {
             let image = try bytes.withUnsafeBufferPointer { bytes throws(EtcdSnapshotError) in
                 try EtcdSnapshot.decode(UnsafeRawBufferPointer(bytes), crc32c: { CRC32C.of($0) })
             }
-            return Loaded(image: image, fileBytes: bytes.count, cluster: nil)
+            return Loaded(image: image, stateBytes: bytes.count, cluster: nil)
         } catch {
             throw .damaged("\(path): \(error)")
-        }
-    }
-
-    private func fileBytes(of name: SnapshotName) throws(Failure) -> Int {
-        do throws(StorageError) {
-            return try PosixStorage().open(directory.path(of: name), for: .reading).sizeBytes()
-        } catch {
-            throw .unreadable("\(error)")
         }
     }
 

@@ -19,7 +19,7 @@ struct Boot: ~Copyable {
     let state: MemberState
     /// What the state was loaded from; index 0: nothing.
     let snapshot: SnapshotMetadata
-    let snapshotFileBytes: Int
+    let snapshotStateBytes: Int
     let mark: CommitMark
     let vote: VoteRecord<PosixStorage>
     /// Whether the log was there before this start.
@@ -182,7 +182,7 @@ struct Boot: ~Copyable {
         return Boot(
             directory: directory, metadata: recovery.log.metadata, wal: recovery.wal,
             log: recovery.log, state: recovery.state, snapshot: recovery.snapshot,
-            snapshotFileBytes: recovery.snapshotFileBytes, mark: mark, vote: vote,
+            snapshotStateBytes: recovery.snapshotStateBytes, mark: mark, vote: vote,
             isRestart: isRestart, isRejoining: isRejoining,
             isStateVoid: try hasNote(.stateIsVoid, directory),
             wantsSnapshot: isRestart && !recovery.hasOwnSnapshot

@@ -157,7 +157,7 @@ final class EngineHost {
         guard let arrival = keeper.take(snapshot.metadata) else {
             preconditionFailure("only what has arrived is handed to Raft")
         }
-        let watchers = engine.install(arrival.image, fileBytes: arrival.fileBytes)
+        let watchers = engine.install(arrival.image, stateBytes: arrival.stateBytes)
         parts.clients.endWatches(watchers)
         let metadata = snapshot.metadata
         parts.writer.submit(

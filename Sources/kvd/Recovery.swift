@@ -14,7 +14,7 @@ struct Recovery {
     var state: MemberState
     /// What the state was loaded from; index 0: nothing.
     var snapshot: SnapshotMetadata
-    var snapshotFileBytes: Int
+    var snapshotStateBytes: Int
     var wal: WAL<PosixStorage>
     var log: RecoveredLog
     /// Whether the state was loaded from a `.ksnap`.
@@ -53,7 +53,7 @@ struct Recovery {
         state.acceptsAnyVersion = isEtcd3s
         return Recovery(
             state: state, snapshot: SnapshotMetadata(),
-            snapshotFileBytes: 0, wal: log, log: recovered)
+            snapshotStateBytes: 0, wal: log, log: recovered)
     }
 
     /// etcd 3.x keeps a database beside its snapshots, at all times.
@@ -100,7 +100,7 @@ struct Recovery {
         logger.info(
             "loaded snapshot \(name): \(loaded.image.nodeCount) keys at index \(name.index)")
         return Recovery(
-            state: state, snapshot: loaded.image.metadata, snapshotFileBytes: loaded.fileBytes,
+            state: state, snapshot: loaded.image.metadata, snapshotStateBytes: loaded.stateBytes,
             wal: wal, log: log, hasOwnSnapshot: name.format == .kvd)
     }
 

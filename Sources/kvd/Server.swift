@@ -155,7 +155,7 @@ final class Server: Sendable {
         engine.verifyEntryCount = configuration.verifyEntryCount
         return Engine(
             configuration: engine, restored: boot.restored, state: boot.state,
-            snapshotFileBytes: boot.snapshotFileBytes, readableFrom: boot.readableFrom,
+            snapshotStateBytes: boot.snapshotStateBytes, readableFrom: boot.readableFrom,
             monotonic: MachineClock.monotonicNanoseconds, wall: WallClock.unixNanoseconds)
     }
 

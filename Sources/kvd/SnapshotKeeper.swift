@@ -15,7 +15,8 @@ final class SnapshotKeeper: Sendable {
     /// Of a snapshot that is durable.
     struct Saved: Sendable {
         var metadata: SnapshotMetadata
-        var fileBytes: Int
+        /// Not compressed.
+        var stateBytes: Int
         /// The oldest index that a snapshot which is still there stands for: the log behind it is
         /// needed.
         var oldestIndex: UInt64
@@ -46,7 +47,7 @@ final class SnapshotKeeper: Sendable {
 
     struct Arrival: Sendable {
         var image: StateImage
-        var fileBytes: Int
+        var stateBytes: Int
     }
 
     init(
@@ -86,7 +87,7 @@ final class SnapshotKeeper: Sendable {
                 done(
                     .success(
                         Saved(
-                            metadata: image.metadata, fileBytes: file.fileBytes,
+                            metadata: image.metadata, stateBytes: Int(file.stateBytes),
                             oldestIndex: oldestIndex() ?? image.index)))
             } catch {
                 done(.failure(error))
@@ -148,7 +149,7 @@ final class SnapshotKeeper: Sendable {
                 try EtcdSnapshot.decodeStore(data, metadata)
             }
             let file = try write(image, pace: .unlimited)
-            arrive(image, metadata, fileBytes: file.fileBytes)
+            arrive(image, metadata, stateBytes: Int(file.stateBytes))
             return true
         } catch {
             log.error("the leader's snapshot at index \(metadata.index) is not taken: \(error)")
@@ -156,8 +157,8 @@ final class SnapshotKeeper: Sendable {
         }
     }
 
-    func arrive(_ image: StateImage, _ metadata: SnapshotMetadata, fileBytes: Int) {
-        arrived.withLock { $0 = (metadata, Arrival(image: image, fileBytes: fileBytes)) }
+    func arrive(_ image: StateImage, _ metadata: SnapshotMetadata, stateBytes: Int) {
+        arrived.withLock { $0 = (metadata, Arrival(image: image, stateBytes: stateBytes)) }
     }
 
     /// The state of a snapshot that Raft has taken.

@@ -157,7 +157,7 @@ final class EngineCluster {
     private func save(_ image: StateImage, of i: Int) {
         members[i].snapshot = image
         let bytes = StateEncoder.bytes(image)
-        self[i].snapshotSaved(index: image.index, fileBytes: bytes.count)
+        self[i].snapshotSaved(index: image.index, stateBytes: bytes.count)
     }
 
     private func sendSnapshot(_ wanted: Raft.SnapshotWanted, from i: Int) {
@@ -178,7 +178,7 @@ final class EngineCluster {
         guard let image = members[i].arrived.last(where: { $0.index == metadata.index }) else {
             preconditionFailure("only what has arrived is handed to Raft")
         }
-        _ = self[i].install(image, fileBytes: 1000)
+        _ = self[i].install(image, stateBytes: 1000)
         members[i].snapshot = image
         if members[i].entries.last?.index ?? 0 < image.index { members[i].entries = [] }
     }

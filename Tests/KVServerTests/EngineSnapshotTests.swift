@@ -149,7 +149,7 @@ import Testing
             log += 160
             guard policy.isDue else { continue }
             _ = policy.begin()
-            policy.saved(fileBytes: storeBytes)
+            policy.saved(stateBytes: storeBytes)
             written += storeBytes
             count += 1
         }
