@@ -4,7 +4,8 @@ import PackageDescription
 /// A target imports only targets of a lower row, and declares each one it imports.
 ///
 ///     kvd   kvd-dump   kvd-bench                     flags in, parts wired, nothing else
-///     ClientAPI   Transport   BenchCore   DumpCore   sockets and HTTP live here; looking inside
+///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
+///     DumpCore                                       a data dir looked into, copied, restored
 ///     KVServer                                       the engine: persist, send, apply
 ///     Configuration                                  flags and environment
 ///     StateFiles                                     states from files: snapshots, then logs
@@ -71,6 +72,9 @@ let package = Package(
         module(
             "StateFiles",
             ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel"]),
+        module(
+            "DumpCore",
+            ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
         module("Configuration", ["Cluster", "RaftModel", arguments]),
         module(
             "KVServer", ["State", "Raft", "RaftModel", "KeyStore", "Cluster", deque, log]),
@@ -91,13 +95,7 @@ let package = Package(
                 "Configuration", "Logs", "Raft", "RaftModel", nioCore, nioPosix, log,
             ]),
         program("kvd-bench", ["BenchCore", arguments]),
-        module(
-            "DumpCore",
-            [
-                "StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel",
-                "ProtoWire",
-            ]),
-        program("kvd-dump", ["DumpCore", "StateFiles", "Cluster", arguments]),
+        program("kvd-dump", ["DumpCore", "StorageIO", arguments]),
         .target(
             name: "SchemaSupport", dependencies: [outside("SwiftProtobuf", "swift-protobuf")],
             path: "Tests/SchemaSupport", swiftSettings: strict),
@@ -130,13 +128,13 @@ let package = Package(
                 "RaftModel",
                 nioCore, nioPosix, nioHTTP,
             ]),
+        tests("BenchCoreTests", ["BenchCore", histogram]),
         tests(
             "DumpCoreTests",
             [
-                "DumpCore", "StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster",
-                "RaftModel",
+                "DumpCore", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel",
+                "ProtoWire",
             ]),
-        tests("BenchCoreTests", ["BenchCore", histogram]),
         tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd"]),
     ]
 )

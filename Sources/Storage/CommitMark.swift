@@ -84,17 +84,21 @@ public struct CommitMark: ~Copyable, Sendable {
             recalled: recalled)
     }
 
-    /// Looks, and changes nothing: how far the member had applied. Nil: no slot can be read.
-    package static func inspect(
-        _ path: String, storage: some FileStorage
-    ) throws(StorageError) -> UInt64? {
-        let bytes = try storage.open(path, for: .reading).readAll()
-        guard bytes.count >= fileBytes else { return nil }
-        return bytes.withUnsafeBytes { bytes in
-            if bytes.allSatisfy({ $0 == 0 }) { return 0 }
-            let slots = [read(bytes, slot: 0), read(bytes, slot: 1)].compactMap { $0 }
-            return slots.max { $0.number < $1.number }?.values.commit
+    /// What the mark at `path` says, whoever's it is, for those who only look; nil: there is none.
+    package static func look(
+        at path: String, storage: some FileStorage
+    ) throws(StorageError) -> CommitMarkSight? {
+        guard try storage.kind(of: path) != nil else { return nil }
+        let all = try storage.open(path, for: .reading).readAll()
+        let slots = all.withUnsafeBytes { bytes in
+            (0..<2).compactMap { slot in
+                bytes.count < (slot + 1) * slotBytes ? nil : read(bytes, slot: slot)
+            }
         }
+        let newest = slots.max { $0.number < $1.number }
+        return CommitMarkSight(
+            member: newest?.memberID, values: newest?.values ?? Values(),
+            isBlank: all.allSatisfy { $0 == 0 })
     }
 
     private init(
@@ -155,4 +159,13 @@ public struct CommitMark: ~Copyable, Sendable {
         let (seconds, attoseconds) = duration.components
         return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
     }
+}
+
+/// What a `CommitMark` says.
+package struct CommitMarkSight: Equatable, Sendable {
+    /// Whose it is; nil: nothing in it can be read.
+    package var member: MemberID?
+    package var values: CommitMark.Values
+    /// Nothing was ever stored.
+    package var isBlank: Bool
 }

@@ -54,4 +54,6 @@ package struct LogScanSummary: Sendable {
     package var isCutShort = false
     /// Names in the log's dir that are none of a segment.
     package var ignoredNames: [String] = []
+
+    package init() {}
 }

@@ -102,10 +102,13 @@ struct SegmentScanner {
             return isCovered ? .bad(.outsideBatch) : nil
         }
         guard isInBatch || !isCovered else { return .bad(.outsideBatch) }
-        rolling.update(frame.data)
-        guard frame.crc == rolling.value else {
-            return .bad(.crc(expected: rolling.value, found: frame.crc))
+        // A record that is not right may be read once more: it must not have counted.
+        var next = rolling
+        next.update(frame.data)
+        guard frame.crc == next.value else {
+            return .bad(.crc(expected: next.value, found: frame.crc))
         }
+        rolling = next
         return nil
     }
 

@@ -56,15 +56,17 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
             file: file, memberID: member, number: newest?.number ?? 0)
     }
 
-    /// Looks, and changes nothing: whoever the record is of.
-    package static func inspect(
-        _ path: String, storage: IO
-    ) throws(StorageError) -> (promise: (term: UInt64, vote: MemberID)?, isDamaged: Bool) {
+    /// What the record at `path` says, whoever's it is, for those who only look; nil: there is none.
+    package static func look(
+        at path: String, storage: IO
+    ) throws(StorageError) -> VoteRecordSight? {
+        guard try storage.kind(of: path) != nil else { return nil }
         let bytes = try storage.open(path, for: .reading).readAll()
-        let slots = [read(bytes, slot: 0), read(bytes, slot: 1)].compactMap { $0 }
-        let newest = slots.max { $0.number < $1.number }
-        let isBlank = bytes.allSatisfy { $0 == 0 }
-        return (newest.map { ($0.term, $0.vote) }, newest == nil && !isBlank)
+        let newest = [read(bytes, slot: 0), read(bytes, slot: 1)].compactMap { $0 }
+            .max { $0.number < $1.number }
+        return VoteRecordSight(
+            member: newest?.memberID, term: newest?.term ?? 0, vote: newest?.vote ?? .none,
+            isBlank: bytes.allSatisfy { $0 == 0 })
     }
 
     private init(
@@ -117,4 +119,14 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
                 memberID: MemberID(word(4)))
         }
     }
+}
+
+/// What a `VoteRecord` says.
+package struct VoteRecordSight: Equatable, Sendable {
+    /// Whose it is; nil: nothing in it can be read.
+    package var member: MemberID?
+    package var term: UInt64
+    package var vote: MemberID
+    /// Nothing was ever promised.
+    package var isBlank: Bool
 }

@@ -63,9 +63,7 @@ public struct WALMetadata: Equatable, Sendable {
         self.clusterID = clusterID
     }
 
-    package var encodedBytes: [UInt8] { encoded }
-
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         VarintPair(memberID.rawValue, clusterID.rawValue).encoded
     }
 
@@ -88,13 +86,11 @@ public struct WALSnapshotRecord: Equatable, Sendable {
         self.term = term
     }
 
-    package var encodedBytes: [UInt8] { encoded }
+    package var encoded: [UInt8] { VarintPair(index, term).encoded }
 
-    var encoded: [UInt8] { VarintPair(index, term).encoded }
-
-    package static func decode(_ bytes: UnsafeRawBufferPointer) throws(WireError)
-        -> WALSnapshotRecord
-    {
+    package static func decode(
+        _ bytes: UnsafeRawBufferPointer
+    ) throws(WireError) -> WALSnapshotRecord {
         let pair = try VarintPair.decode(bytes)
         return WALSnapshotRecord(index: pair.first, term: pair.second)
     }

@@ -1,0 +1,100 @@
+import KeyStore
+import RaftModel
+import State
+import Storage
+import StorageIO
+
+/// A snapshot file, kvd's or etcd's, read into a state. Believes nothing in it unchecked.
+struct SnapshotSource {
+    var image: StateImage
+    /// As kvd's own have it; nil: etcd's.
+    var header: SnapshotHeader?
+    var fileBytes: Int
+    /// Of the state, not compressed.
+    var stateBytes: Int
+
+    static func load(
+        _ path: String, storage: some FileStorage, _ progress: Progress
+    ) throws(DumpError) -> SnapshotSource {
+        path.hasSuffix(".snap")
+            ? try loadEtcd(path, storage) : try loadOwn(path, storage, progress)
+    }
+
+    private static func loadOwn(
+        _ path: String, _ storage: some FileStorage, _ progress: Progress
+    ) throws(DumpError) -> SnapshotSource {
+        let reader = try DumpError.catching { () throws(SnapshotError) in
+            try SnapshotReader(path, storage: storage)
+        }
+        let header = reader.header
+        try checkName(path, header)
+        progress.begin("reading \(path)", totalBytes: 0)
+        var decoder = StateDecoder()
+        var stateBytes = 0
+        while let piece = try DumpError.catching({ () throws(SnapshotError) in try reader.next() })
+        {
+            do throws(StateError) { try decoder.append(piece) } catch {
+                throw DumpError("\(path): \(error).")
+            }
+            stateBytes += piece.count
+            progress.add(piece.count)
+        }
+        let image: StateImage
+        do throws(StateError) {
+            image = try decoder.finish(
+                index: header.index, term: header.term, confState: header.confState,
+                clusterTime: header.clusterTime)
+        } catch {
+            throw DumpError("\(path): \(error).")
+        }
+        try compare(image, with: header, path)
+        return SnapshotSource(
+            image: image, header: header, fileBytes: reader.fileBytes, stateBytes: stateBytes)
+    }
+
+    /// A snapshot that was given another one's name would be taken for that one at a start.
+    private static func checkName(_ path: String, _ header: SnapshotHeader) throws(DumpError) {
+        let last = path.split(separator: "/").last.map(String.init) ?? path
+        guard let name = SnapshotName(last), name != header.name else { return }
+        throw DumpError(
+            "\(path) holds the snapshot \(header.name): it was renamed. Give it back its name.")
+    }
+
+    /// The hash is computed anew as the state is put together.
+    private static func compare(
+        _ image: StateImage, with header: SnapshotHeader, _ path: String
+    ) throws(DumpError) {
+        guard image.contentHash == header.contentHash else {
+            throw DumpError(
+                "\(path): its keys hash to \(ByteText.hex(image.contentHash, digits: 16)), but when "
+                    + "it was written they hashed to "
+                    + "\(ByteText.hex(header.contentHash, digits: 16)). Use another snapshot or a "
+                    + "backup.")
+        }
+        guard image.store.currentIndex == header.storeIndex,
+            UInt64(image.nodeCount) == header.nodeCount,
+            UInt64(image.eventCount) == header.eventCount
+        else {
+            throw DumpError(
+                "\(path): its header tells other counts than its state has. Use another snapshot "
+                    + "or a backup.")
+        }
+    }
+
+    private static func loadEtcd(
+        _ path: String, _ storage: some FileStorage
+    ) throws(DumpError) -> SnapshotSource {
+        let bytes = try DumpError.catching { () throws(StorageError) in
+            try storage.open(path, for: .reading).readAll()
+        }
+        do throws(EtcdSnapshotError) {
+            let image = try bytes.withUnsafeBufferPointer { bytes throws(EtcdSnapshotError) in
+                try EtcdSnapshot.decode(UnsafeRawBufferPointer(bytes), crc32c: { CRC32C.of($0) })
+            }
+            return SnapshotSource(
+                image: image, header: nil, fileBytes: bytes.count, stateBytes: bytes.count)
+        } catch {
+            throw DumpError("\(path): \(error). Use another snapshot or a backup.")
+        }
+    }
+}
