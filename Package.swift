@@ -3,11 +3,12 @@ import PackageDescription
 
 /// A target imports only targets of a lower row, and declares each one it imports.
 ///
-///     kvd   kvd-bench   kvd-dump                     flags in, parts wired, nothing else
+///     kvd   kvd-dump   kvd-bench                     flags in, parts wired, nothing else
 ///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
 ///     DumpCore                                       a data dir looked into, copied, restored
 ///     KVServer                                       the engine: persist, send, apply
 ///     Configuration                                  flags and environment
+///     StateFiles                                     states from files: snapshots, then logs
 ///     State                                          what entries add up to; a snapshot's content
 ///     Cluster                                        members, ids, versions
 ///     Raft   Storage   KeyStore   Logs               Raft and KeyStore: no I/O, no clock
@@ -42,8 +43,8 @@ let package = Package(
     name: "kvd",
     products: [
         .executable(name: "kvd", targets: ["kvd"]),
-        .executable(name: "kvd-bench", targets: ["kvd-bench"]),
         .executable(name: "kvd-dump", targets: ["kvd-dump"]),
+        .executable(name: "kvd-bench", targets: ["kvd-bench"]),
         .library(name: "Raft", targets: ["Raft", "RaftModel"]),
         .library(name: "Storage", targets: ["Storage", "StorageIO", "RaftModel"]),
     ],
@@ -69,6 +70,9 @@ let package = Package(
         module("Cluster", ["RaftModel", outside("Crypto", "swift-crypto")]),
         module("State", ["KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
         module(
+            "StateFiles",
+            ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel"]),
+        module(
             "DumpCore",
             ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
         module("Configuration", ["Cluster", "RaftModel", arguments]),
@@ -85,7 +89,8 @@ let package = Package(
         program(
             "kvd",
             [
-                "ClientAPI", "Transport", "KVServer", "State", "Storage", "StorageIO", "KeyStore",
+                "ClientAPI", "Transport", "KVServer", "StateFiles", "State", "Storage", "StorageIO",
+                "KeyStore",
                 "Cluster",
                 "Configuration", "Logs", "Raft", "RaftModel", nioCore, nioPosix, log,
             ]),

@@ -14,15 +14,19 @@ let package = Package(
         .package(url: "https://github.com/ordo-one/benchmark.git", from: "1.38.0", traits: []),
     ],
     targets: [
+        .systemLibrary(
+            name: "CLZ4Bench", path: "Benchmarks/CLZ4Bench", pkgConfig: "liblz4",
+            providers: [.apt(["liblz4-dev"])]),
         .executableTarget(
             name: "StorageBenchmarks",
             dependencies: [
+                "CLZ4Bench",
                 .product(name: "Storage", package: "kvd"),
                 .product(name: "Raft", package: "kvd"),
                 .product(name: "Benchmark", package: "benchmark"),
             ],
             path: "Benchmarks/StorageBenchmarks",
             plugins: [.plugin(name: "BenchmarkPlugin", package: "benchmark")]
-        )
+        ),
     ]
 )

@@ -75,6 +75,13 @@ extension Engine {
     /// What the other members answered at `GET /version`; nil for one that could not be asked.
     package func versionsLearnt(_ others: [MemberID: MemberVersions?]) {
         guard isEstablishedLeader, !isVersionProposed else { return }
+        if let current = clusterVersion, current.withoutPatch > .served.withoutPatch {
+            // Left by an etcd 3.x whose v2 data this is.
+            isVersionProposed = true
+            return put(
+                Array(StorePath.version.utf8),
+                Array(SemanticVersion.served.withoutPatch.description.utf8), owner: nil)
+        }
         var all = others
         all[configuration.member] = MemberVersions(server: .served, cluster: clusterVersion)
         let decision = ClusterVersion.decide(current: clusterVersion, members: all)

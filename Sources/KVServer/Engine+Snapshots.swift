@@ -18,7 +18,7 @@ extension Engine {
     /// Makes an image to be written out, if it is time or somebody asked for one.
     func takeSnapshotIfDue() {
         guard snapshotUnderWay == nil, !raft.isStateVoid,
-            state.appliedIndex > snapshotIndex || isSnapshotWanted
+            state.appliedIndex > 0, state.appliedIndex > snapshotIndex || isSnapshotWanted
         else { return }
         guard isSnapshotWanted || (policy.isDue && now >= snapshotRetryAt) else { return }
         isSnapshotWanted = false
@@ -36,11 +36,11 @@ extension Engine {
     }
 
     /// The image of the last `effects.snapshot` is durable.
-    package func snapshotSaved(index: UInt64, fileBytes: Int) {
+    package func snapshotSaved(index: UInt64, stateBytes: Int) {
         guard let underWay = snapshotUnderWay, underWay.index == index else { return }
         snapshotUnderWay = nil
         snapshotIndex = max(snapshotIndex, index)
-        policy.saved(fileBytes: fileBytes)
+        policy.saved(stateBytes: stateBytes)
         compactLog()
     }
 
@@ -80,15 +80,15 @@ extension Engine {
 
     // MARK: From a leader
 
-    /// Puts a leader's snapshot in the place of the state; it is durable as a file of `fileBytes`.
+    /// Puts a leader's snapshot in the place of the state; it is durable, and of that many bytes.
     ///
     /// Returns the watchers that can no longer be served: whether they missed something, nobody can
     /// tell them any more.
-    package func install(_ image: StateImage, fileBytes: Int) -> [WatcherID] {
+    package func install(_ image: StateImage, stateBytes: Int) -> [WatcherID] {
         let before = state.appliedIndex
         let cancelled = state.restore(image, monotonic: now)
         snapshotIndex = image.index
-        policy.restarted(fileBytes: fileBytes)
+        policy.restarted(stateBytes: stateBytes)
         hashes.removeAll()
         effects.peersChanged = true
         serverLog.notice(

@@ -60,13 +60,13 @@ package final class Engine {
     /// Applies nothing yet: the first pump applies what is known to be committed.
     ///
     /// - Parameters:
-    ///   - state: what the snapshot in `restored` stands for, loaded from a file of that size; nil
+    ///   - state: what the snapshot in `restored` stands for, loaded from that many bytes; nil
     ///     for a member that begins without one.
     ///   - readableFrom: plain reads wait until this index is applied (see `isReadable`).
     ///   - monotonic, wall: both clocks now, in nanoseconds.
     package init(
         configuration: EngineConfiguration, restored: Raft.RestoredState,
-        state: MemberState? = nil, snapshotFileBytes: Int = 0, readableFrom: UInt64,
+        state: MemberState? = nil, snapshotStateBytes: Int = 0, readableFrom: UInt64,
         monotonic: Int64, wall: Int64
     ) {
         self.configuration = configuration
@@ -82,7 +82,7 @@ package final class Engine {
         snapshotIndex = restored.snapshot.index
         policy.entriesMin = configuration.snapshotEntryCount
         policy.logBytesMax = configuration.snapshotLogBytes
-        policy.saved(fileBytes: snapshotFileBytes)
+        policy.saved(stateBytes: snapshotStateBytes)
         self.readableFrom = readableFrom
         restoredTerm = raft.term(at: raft.lastIndex) ?? 0
         (now, wallNow) = (monotonic, wall)

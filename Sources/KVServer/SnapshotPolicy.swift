@@ -2,11 +2,12 @@
 ///
 /// etcd takes one every 10,000 entries, whatever its store weighs: with a million keys it writes
 /// them all for every megabyte of log. Here a snapshot is due only when the log behind the last one
-/// has grown to at least the size of that one's file. So all snapshots together never write more
-/// than about what the log itself wrote, however large the store and however fast the writes; and a
-/// start never has to replay more log than it loads snapshot, or `logBytesMax`.
+/// has grown to at least the size of the state that one had, before compression. So all snapshots
+/// together never go through, nor write, more than about what the log itself wrote, however large
+/// the store and however fast the writes; and a start never has to replay more log than it loads
+/// snapshot, or `logBytesMax`.
 ///
-///     due:  log bytes ≥ the last snapshot's file   and   entries ≥ entriesMin or log bytes ≥ logBytesMax
+///     due:  log bytes ≥ the last snapshot's state   and   entries ≥ entriesMin or log bytes ≥ logBytesMax
 package struct SnapshotPolicy: Equatable, Sendable {
     /// `--snapshot-count`.
     package var entriesMin: UInt64 = 10_000
@@ -16,8 +17,8 @@ package struct SnapshotPolicy: Equatable, Sendable {
     /// Since the last snapshot, or since the one that this start began from.
     package private(set) var entries: UInt64 = 0
     package private(set) var logBytes = 0
-    /// Of the last snapshot's file; 0: there is none.
-    package private(set) var lastFileBytes = 0
+    /// Of the last snapshot, not compressed; 0: there is none.
+    package private(set) var lastStateBytes = 0
 
     package init() {}
 
@@ -27,7 +28,7 @@ package struct SnapshotPolicy: Equatable, Sendable {
     }
 
     package var isDue: Bool {
-        logBytes >= lastFileBytes && (entries >= entriesMin || logBytes >= logBytesMax)
+        logBytes >= lastStateBytes && (entries >= entriesMin || logBytes >= logBytesMax)
     }
 
     /// One has been begun: what follows counts for the next. Returns what it stands for, to be
@@ -42,11 +43,11 @@ package struct SnapshotPolicy: Equatable, Sendable {
         logBytes += begun.logBytes
     }
 
-    /// The state now starts from, or is saved in, a file of this size.
-    package mutating func saved(fileBytes: Int) { lastFileBytes = fileBytes }
+    /// The state now starts from, or is saved in, a snapshot of this many bytes, not compressed.
+    package mutating func saved(stateBytes: Int) { lastStateBytes = stateBytes }
 
     /// The state was replaced by a snapshot from elsewhere.
-    mutating func restarted(fileBytes: Int) {
-        (entries, logBytes, lastFileBytes) = (0, 0, fileBytes)
+    mutating func restarted(stateBytes: Int) {
+        (entries, logBytes, lastStateBytes) = (0, 0, stateBytes)
     }
 }

@@ -12,7 +12,8 @@ package final class MemberState {
     package private(set) var appliedIndex: UInt64 = 0
     package private(set) var appliedTerm: UInt64 = 0
     package private(set) var clock = ClusterClock()
-    /// Takes the data of a later version, of which only the v2 part counts: for etcd 3.x's dirs.
+    /// Takes over what an etcd 3.x left, of which only the v2 part counts: its cluster version is no
+    /// hindrance, and entries that are none of the v2 API's are passed over.
     package var acceptsAnyVersion = false
 
     /// A new cluster's: nothing applied yet.
@@ -38,8 +39,9 @@ package final class MemberState {
         case .normal: applied = applyNormal(entry, monotonic: monotonic, wall: wall)
         case .confChange: applied = applyConfChange(entry, monotonic: monotonic, wall: wall)
         }
-        if case .unknown = applied { return applied }
+        if case .unknown = applied, !acceptsAnyVersion { return applied }
         (appliedIndex, appliedTerm) = (entry.index, entry.term)
+        if case .unknown = applied { return .nothing }
         return applied
     }
 

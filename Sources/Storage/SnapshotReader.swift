@@ -9,6 +9,8 @@ public final class SnapshotReader<IO: FileStorage> {
     public let header: SnapshotHeader
     public let path: String
     public let fileBytes: Int
+    /// What the trailer says that `next` will give in all.
+    public var stateBytes: Int { Int(clamping: trailer.stateBytes) }
     /// Stays open as long as somebody refers to it.
     public let file: IO.File
     private let trailer: SnapshotTrailer
@@ -19,7 +21,7 @@ public final class SnapshotReader<IO: FileStorage> {
     /// Where the next read of the file begins.
     private var offset: Int
     private var crc = CRC32C()
-    private var stateBytes: UInt64 = 0
+    private var openedBytes: UInt64 = 0
     private var isDone = false
 
     public init(_ path: String, storage: IO) throws(SnapshotError) {
@@ -71,7 +73,7 @@ public final class SnapshotReader<IO: FileStorage> {
             } catch {
                 throw Self.damaged(.frame(error.text), path, place)
             }
-            stateBytes += UInt64(output.count)
+            openedBytes += UInt64(output.count)
             if decompressor.isAtEnd { try finish() }
             if !output.isEmpty { return output }
         }
@@ -101,9 +103,9 @@ public final class SnapshotReader<IO: FileStorage> {
             throw Self.damaged(
                 .checksum(expected: trailer.crc, found: crc.value), path, frameEnd)
         }
-        guard stateBytes == trailer.stateBytes else {
+        guard openedBytes == trailer.stateBytes else {
             throw Self.damaged(
-                .stateLength(expected: trailer.stateBytes, found: stateBytes), path, frameEnd)
+                .stateLength(expected: trailer.stateBytes, found: openedBytes), path, frameEnd)
         }
         isDone = true
     }

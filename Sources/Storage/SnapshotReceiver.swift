@@ -56,20 +56,21 @@ public final class SnapshotReceiver<IO: FileStorage> {
             }
             try take(reader)
             try reader.verify()
-            return try settle()
+            return try settle(stateBytes: UInt64(reader.stateBytes))
         } catch {
             abandon()
             throw error
         }
     }
 
-    private func settle() throws(SnapshotError) -> SnapshotFile {
+    private func settle(stateBytes: UInt64) throws(SnapshotError) -> SnapshotFile {
         let path = "\(directory)/\(name)"
         try SnapshotError.catching(path) { () throws(StorageError) in
             try storage.rename(partPath, to: path)
             try storage.syncDirectory(directory)
         }
-        return SnapshotFile(name: name, path: path, fileBytes: receivedBytes, stateBytes: 0)
+        return SnapshotFile(
+            name: name, path: path, fileBytes: receivedBytes, stateBytes: stateBytes)
     }
 
     /// Removes what has come so far.

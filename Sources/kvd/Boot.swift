@@ -19,13 +19,15 @@ struct Boot: ~Copyable {
     let state: MemberState
     /// What the state was loaded from; index 0: nothing.
     let snapshot: SnapshotMetadata
-    let snapshotFileBytes: Int
+    let snapshotStateBytes: Int
     let mark: CommitMark
     let vote: VoteRecord<PosixStorage>
     /// Whether the log was there before this start.
     let isRestart: Bool
     let isRejoining: Bool
     let isStateVoid: Bool
+    /// The dir is an etcd's, and has no snapshot of our own yet.
+    let wantsSnapshot: Bool
 
     /// Opens the data dir, and makes a new member in it if none lives there.
     static func open(_ configuration: ServerConfiguration) throws(StartFailure) -> Boot {
@@ -180,9 +182,11 @@ struct Boot: ~Copyable {
         return Boot(
             directory: directory, metadata: recovery.log.metadata, wal: recovery.wal,
             log: recovery.log, state: recovery.state, snapshot: recovery.snapshot,
-            snapshotFileBytes: recovery.snapshotFileBytes, mark: mark, vote: vote,
+            snapshotStateBytes: recovery.snapshotStateBytes, mark: mark, vote: vote,
             isRestart: isRestart, isRejoining: isRejoining,
-            isStateVoid: try hasNote(.stateIsVoid, directory))
+            isStateVoid: try hasNote(.stateIsVoid, directory),
+            wantsSnapshot: isRestart && !recovery.hasOwnSnapshot
+                && recovery.isEtcds)
     }
 
     private static func hasNote(

@@ -29,7 +29,7 @@ extension EngineHost {
         switch result {
         case .success(let saved):
             recordInLog(saved.metadata)
-            engine.snapshotSaved(index: index, fileBytes: saved.fileBytes)
+            engine.snapshotSaved(index: index, stateBytes: saved.stateBytes)
             parts?.writer.release(through: saved.oldestIndex)
             let waiting = waitingForSnapshot
             waitingForSnapshot = []

@@ -66,9 +66,14 @@ final class EngineHost {
     }
 
     /// Starts time and the first pump, which applies what is known to be committed.
-    func start(_ parts: Parts) {
+    ///
+    /// - Parameter wantsSnapshot: write that down in a snapshot at once.
+    func start(_ parts: Parts, wantsSnapshot: Bool) {
         precondition(self.parts == nil, "a host starts once")
         self.parts = parts
+        // A snapshot brings its members with it; those in the log come when it is applied.
+        updatePeers(parts)
+        if wantsSnapshot { engine.wantSnapshot(always: true) }
         let interval = TimeAmount(engine.configuration.heartbeatInterval)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
@@ -152,7 +157,7 @@ final class EngineHost {
         guard let arrival = keeper.take(snapshot.metadata) else {
             preconditionFailure("only what has arrived is handed to Raft")
         }
-        let watchers = engine.install(arrival.image, fileBytes: arrival.fileBytes)
+        let watchers = engine.install(arrival.image, stateBytes: arrival.stateBytes)
         parts.clients.endWatches(watchers)
         let metadata = snapshot.metadata
         parts.writer.submit(

@@ -1,5 +1,6 @@
 import RaftModel
 import State
+import StateFiles
 import Storage
 import StorageIO
 import Transport
@@ -27,7 +28,7 @@ final class IncomingSnapshot: SnapshotSink, @unchecked Sendable {
             image = try SnapshotLoader.decode(reader)
         }
         guard let image else { preconditionFailure("finish has read it") }
-        keeper.arrive(image, metadata, fileBytes: file.fileBytes)
+        keeper.arrive(image, metadata, stateBytes: Int(file.stateBytes))
     }
 
     func abandon() { receiver.abandon() }

@@ -4,6 +4,7 @@ import KeyStore
 import Logging
 import RaftModel
 import State
+import StateFiles
 import Storage
 import StorageIO
 
@@ -13,11 +14,16 @@ struct Recovery {
     var state: MemberState
     /// What the state was loaded from; index 0: nothing.
     var snapshot: SnapshotMetadata
-    var snapshotFileBytes: Int
+    var snapshotStateBytes: Int
     var wal: WAL<PosixStorage>
     var log: RecoveredLog
-    /// A format of its own, if etcd wrote the dir: worth a line at the first start.
-    var foundEtcdSnapshot = false
+    /// Whether the state was loaded from a `.ksnap`.
+    var hasOwnSnapshot = false
+
+    /// Whether the dir is one that an etcd wrote.
+    var isEtcds: Bool {
+        log.report.writer != .kvd || (snapshot.index > 0 && !hasOwnSnapshot)
+    }
 
     private static let logger = Logger(label: "etcdserver")
 
@@ -25,7 +31,8 @@ struct Recovery {
         _ directory: DataDirectory<PosixStorage>, options: Store.Options, wal: WALOptions
     ) throws(StartFailure) -> Recovery {
         let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
-        let loader = SnapshotLoader(directory: snapshots)
+        let loader = SnapshotLoader(snapshots)
+        let isEtcd3s = try isEtcd3s(directory)
         let names = try StartFailure.catching { () throws(StorageError) in
             try snapshots.removeTemporaries()
             return try snapshots.list()
@@ -37,13 +44,25 @@ struct Recovery {
                 continue
             }
             if let found = try recover(from: loaded, name, directory, options, wal) {
+                found.state.acceptsAnyVersion = isEtcd3s
                 return found
             }
         }
         let (log, recovered) = try readLog(directory, wal)
+        let state = MemberState(options: options)
+        state.acceptsAnyVersion = isEtcd3s
         return Recovery(
-            state: MemberState(options: options), snapshot: SnapshotMetadata(),
-            snapshotFileBytes: 0, wal: log, log: recovered)
+            state: state, snapshot: SnapshotMetadata(),
+            snapshotStateBytes: 0, wal: log, log: recovered)
+    }
+
+    /// etcd 3.x keeps a database beside its snapshots, at all times.
+    private static func isEtcd3s(
+        _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) -> Bool {
+        try StartFailure.catching { () throws(StorageError) in
+            try directory.storage.kind(of: "\(directory.snapPath)/db") != nil
+        }
     }
 
     /// Nil: the log does not know this snapshot. It was being taken over from a leader when the
@@ -81,8 +100,8 @@ struct Recovery {
         logger.info(
             "loaded snapshot \(name): \(loaded.image.nodeCount) keys at index \(name.index)")
         return Recovery(
-            state: state, snapshot: loaded.image.metadata, snapshotFileBytes: loaded.fileBytes,
-            wal: wal, log: log, foundEtcdSnapshot: name.format == .etcd)
+            state: state, snapshot: loaded.image.metadata, snapshotStateBytes: loaded.stateBytes,
+            wal: wal, log: log, hasOwnSnapshot: name.format == .kvd)
     }
 
     private static func readLog(

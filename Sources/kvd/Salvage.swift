@@ -4,6 +4,7 @@ import KeyStore
 import Logging
 import RaftModel
 import State
+import StateFiles
 import Storage
 import StorageIO
 
@@ -135,7 +136,7 @@ struct Salvage {
 
     private func newestSnapshot() throws(StartFailure) -> (WALSnapshotRecord, MemberState) {
         let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
-        let loader = SnapshotLoader(directory: snapshots)
+        let loader = SnapshotLoader(snapshots)
         let names = try StartFailure.catching { () throws(StorageError) in try snapshots.list() }
         let state = MemberState(options: configuration.storeOptions)
         for name in names {

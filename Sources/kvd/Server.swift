@@ -37,10 +37,11 @@ final class Server: Sendable {
     private final class Running {
         let host: EngineHost
         let parts: EngineHost.Parts
+        let wantsSnapshot: Bool
         var listeners: [Listener] = []
 
-        init(host: EngineHost, parts: EngineHost.Parts) {
-            (self.host, self.parts) = (host, parts)
+        init(host: EngineHost, parts: EngineHost.Parts, wantsSnapshot: Bool) {
+            (self.host, self.parts, self.wantsSnapshot) = (host, parts, wantsSnapshot)
         }
     }
 
@@ -133,7 +134,8 @@ final class Server: Sendable {
         clients.backupProvider = backups
         let parts = EngineHost.Parts(
             writer: writer, peers: peers, clients: clients, backups: backups)
-        return NIOLoopBound(Running(host: host, parts: parts), eventLoop: loop)
+        return NIOLoopBound(
+            Running(host: host, parts: parts, wantsSnapshot: boot.wantsSnapshot), eventLoop: loop)
     }
 
     private static func makeEngine(
@@ -153,7 +155,7 @@ final class Server: Sendable {
         engine.verifyEntryCount = configuration.verifyEntryCount
         return Engine(
             configuration: engine, restored: boot.restored, state: boot.state,
-            snapshotFileBytes: boot.snapshotFileBytes, readableFrom: boot.readableFrom,
+            snapshotStateBytes: boot.snapshotStateBytes, readableFrom: boot.readableFrom,
             monotonic: MachineClock.monotonicNanoseconds, wall: WallClock.unixNanoseconds)
     }
 
@@ -176,7 +178,10 @@ final class Server: Sendable {
             log.info("listening for client requests on \(listener.url)")
             try loop.submit { running.value.listeners.append(listener) }.wait()
         }
-        try loop.submit { running.value.host.start(running.value.parts) }.wait()
+        try loop.submit {
+            let (host, parts) = (running.value.host, running.value.parts)
+            host.start(parts, wantsSnapshot: running.value.wantsSnapshot)
+        }.wait()
     }
 
     private static func startScrubbing(

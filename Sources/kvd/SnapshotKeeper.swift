@@ -4,6 +4,7 @@ import Logging
 import NIOCore
 import RaftModel
 import State
+import StateFiles
 import Storage
 import StorageIO
 import Synchronization
@@ -14,7 +15,8 @@ final class SnapshotKeeper: Sendable {
     /// Of a snapshot that is durable.
     struct Saved: Sendable {
         var metadata: SnapshotMetadata
-        var fileBytes: Int
+        /// Not compressed.
+        var stateBytes: Int
         /// The oldest index that a snapshot which is still there stands for: the log behind it is
         /// needed.
         var oldestIndex: UInt64
@@ -45,7 +47,7 @@ final class SnapshotKeeper: Sendable {
 
     struct Arrival: Sendable {
         var image: StateImage
-        var fileBytes: Int
+        var stateBytes: Int
     }
 
     init(
@@ -85,7 +87,7 @@ final class SnapshotKeeper: Sendable {
                 done(
                     .success(
                         Saved(
-                            metadata: image.metadata, fileBytes: file.fileBytes,
+                            metadata: image.metadata, stateBytes: Int(file.stateBytes),
                             oldestIndex: oldestIndex() ?? image.index)))
             } catch {
                 done(.failure(error))
@@ -132,7 +134,7 @@ final class SnapshotKeeper: Sendable {
 
     /// As an etcd 2.x member takes it.
     func forEtcd(_ source: SnapshotFileSource?) -> Outgoing? {
-        guard let source, let loaded = try? SnapshotLoader(directory: directory).load(source.name)
+        guard let source, let loaded = try? SnapshotLoader(directory).load(source.name)
         else { return nil }
         return .data(EtcdSnapshot.encodeStore(loaded.image), source.metadata)
     }
@@ -147,7 +149,7 @@ final class SnapshotKeeper: Sendable {
                 try EtcdSnapshot.decodeStore(data, metadata)
             }
             let file = try write(image, pace: .unlimited)
-            arrive(image, metadata, fileBytes: file.fileBytes)
+            arrive(image, metadata, stateBytes: Int(file.stateBytes))
             return true
         } catch {
             log.error("the leader's snapshot at index \(metadata.index) is not taken: \(error)")
@@ -155,8 +157,8 @@ final class SnapshotKeeper: Sendable {
         }
     }
 
-    func arrive(_ image: StateImage, _ metadata: SnapshotMetadata, fileBytes: Int) {
-        arrived.withLock { $0 = (metadata, Arrival(image: image, fileBytes: fileBytes)) }
+    func arrive(_ image: StateImage, _ metadata: SnapshotMetadata, stateBytes: Int) {
+        arrived.withLock { $0 = (metadata, Arrival(image: image, stateBytes: stateBytes)) }
     }
 
     /// The state of a snapshot that Raft has taken.

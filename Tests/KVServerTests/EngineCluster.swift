@@ -3,6 +3,7 @@ import KVServer
 import KeyStore
 import Raft
 import RaftModel
+import State
 
 /// `EngineCluster.Member` is something else.
 typealias ClusterMember = Member
@@ -18,6 +19,12 @@ final class EngineCluster {
         /// What its disk has, as a restart would find it.
         var hardState = HardState.empty
         var entries: [Entry] = []
+        /// Its newest durable snapshot.
+        var snapshot: StateImage?
+        /// Images of leaders that have arrived and that Raft has not taken yet.
+        var arrived: [StateImage] = []
+        /// Whether it found that its state is not what the log says.
+        var wasVoid = false
         /// What a restart would be told by the mark: how far this member had applied.
         var mark: UInt64 = 0
         var answers: [Ticket: Outcome] = [:]
@@ -35,10 +42,12 @@ final class EngineCluster {
     /// Members whose disk has stopped answering.
     var stalledDisks: Set<Int> = []
     private var inbox: [(to: MemberID, Message)] = []
+    private let configure: (inout EngineConfiguration) -> Void
     private var unreported: [Int: [Raft.PersistBatch]] = [:]
     private var lastTicket: UInt32 = 0
 
-    init(size: Int) {
+    init(size: Int, configure: @escaping (inout EngineConfiguration) -> Void = { _ in }) {
+        self.configure = configure
         let cluster = (1...size).map {
             ClusterMember(
                 id: MemberID(UInt64($0)), peerURLs: ["http://127.0.0.1:\(2380 + $0)"],
@@ -49,24 +58,31 @@ final class EngineCluster {
             let state = Bootstrap.hardState(cluster)
             let entries = Bootstrap.entries(cluster)
             let engine = Self.makeEngine(
-                i, state, entries, readableFrom: state.commit, monotonic: monotonic, wall: wall)
+                i, state, entries, nil, configure, readableFrom: state.commit,
+                monotonic: monotonic, wall: wall)
             members.append(Member(engine: engine, hardState: state, entries: entries))
         }
     }
 
     private static func makeEngine(
-        _ i: Int, _ state: HardState, _ entries: [Entry], readableFrom: UInt64, monotonic: Int64,
+        _ i: Int, _ hardState: HardState, _ entries: [Entry], _ image: StateImage?,
+        _ configure: (inout EngineConfiguration) -> Void, readableFrom: UInt64, monotonic: Int64,
         wall: Int64
     ) -> Engine {
-        let configuration = EngineConfiguration(
+        var configuration = EngineConfiguration(
             member: MemberID(UInt64(i + 1)), cluster: ClusterID(0xc1),
             attributes: MemberAttributes(
                 name: "m\(i + 1)", clientURLs: ["http://127.0.0.1:\(4000 + i)"]),
             electionTicks: 10, heartbeatInterval: .milliseconds(100), seed: UInt64(i + 1))
+        configure(&configuration)
+        let state = MemberState(options: configuration.storeOptions)
+        if let image { state.restore(image, monotonic: monotonic) }
         let engine = Engine(
             configuration: configuration,
-            restored: Raft.RestoredState(hardState: state, entries: entries),
-            readableFrom: readableFrom, monotonic: monotonic, wall: wall)
+            restored: Raft.RestoredState(
+                hardState: hardState, snapshot: image?.metadata ?? SnapshotMetadata(),
+                entries: entries.filter { $0.index > image?.index ?? 0 }),
+            state: state, readableFrom: readableFrom, monotonic: monotonic, wall: wall)
         engine.setAllMembersAreKvd(true)
         return engine
     }
@@ -120,7 +136,13 @@ final class EngineCluster {
         var effects = Effects()
         self[i].advance(monotonic: monotonic, wall: wall)
         self[i].pump(into: &effects)
-        for batch in effects.persist { unreported[i, default: []].append(batch) }
+        for batch in effects.persist {
+            if let snapshot = batch.snapshot { install(snapshot.metadata, on: i) }
+            unreported[i, default: []].append(batch)
+        }
+        if let image = effects.snapshot { save(image, of: i) }
+        for wanted in effects.snapshotsWanted { sendSnapshot(wanted, from: i) }
+        if effects.stateIsVoid { members[i].wasVoid = true }
         if !cutOff.contains(i) { inbox += effects.messages.map { ($0.to, $0) } }
         for (ticket, outcome) in effects.answers { members[i].answers[ticket] = outcome }
         members[i].notifications += effects.notifications
@@ -128,6 +150,37 @@ final class EngineCluster {
         if effects.wantsVersions { answerVersions(i) }
         if let reason = effects.stop { members[i].stop = reason }
         return report(i) || !effects.messages.isEmpty || effects.wantsVersions
+    }
+
+    // MARK: Snapshots
+
+    private func save(_ image: StateImage, of i: Int) {
+        members[i].snapshot = image
+        let bytes = StateEncoder.bytes(image)
+        self[i].snapshotSaved(index: image.index, stateBytes: bytes.count)
+    }
+
+    private func sendSnapshot(_ wanted: Raft.SnapshotWanted, from i: Int) {
+        guard let image = members[i].snapshot, image.index >= wanted.indexMin else {
+            self[i].wantSnapshot()
+            self[i].reportSnapshot(wanted.member, succeeded: false)
+            return
+        }
+        guard let message = self[i].snapshotMessage(image.metadata, to: wanted.member),
+            let to = ids.firstIndex(of: wanted.member)
+        else { return }
+        members[to].arrived.append(image)
+        inbox.append((wanted.member, message))
+        self[i].reportSnapshot(wanted.member, succeeded: true)
+    }
+
+    private func install(_ metadata: SnapshotMetadata, on i: Int) {
+        guard let image = members[i].arrived.last(where: { $0.index == metadata.index }) else {
+            preconditionFailure("only what has arrived is handed to Raft")
+        }
+        _ = self[i].install(image, stateBytes: 1000)
+        members[i].snapshot = image
+        if members[i].entries.last?.index ?? 0 < image.index { members[i].entries = [] }
     }
 
     private func answerVersions(_ i: Int) {
@@ -167,12 +220,12 @@ final class EngineCluster {
     /// Starts it from its disk; `remembersMark` is false after a power loss.
     func restart(_ i: Int, remembersMark: Bool = true) {
         var state = members[i].hardState
-        let last = members[i].entries.last?.index ?? 0
+        let last = members[i].entries.last?.index ?? members[i].snapshot?.index ?? 0
         state.commit = min(state.commit, last)
         let readableFrom = remembersMark ? min(members[i].mark, last) : last
         members[i].engine = Self.makeEngine(
-            i, state, members[i].entries, readableFrom: readableFrom, monotonic: monotonic,
-            wall: wall)
+            i, state, members[i].entries, members[i].snapshot, configure,
+            readableFrom: readableFrom, monotonic: monotonic, wall: wall)
         members[i].isRunning = true
     }
 

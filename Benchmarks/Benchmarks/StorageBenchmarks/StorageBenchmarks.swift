@@ -9,6 +9,7 @@ import StorageIO
 let benchmarks: @Sendable () -> Void = {
     Benchmark.defaultConfiguration = .init(
         metrics: [.wallClock, .throughput], maxDuration: .seconds(3), maxIterations: 10_000)
+    snapshotBenchmarks()
 
     for (count, bytes) in [(1, 128), (16, 128), (256, 128), (1024, 128), (64, 65_536)] {
         Benchmark("WAL append and sync, \(count) entries of \(bytes) B") { benchmark in

@@ -1,35 +1,38 @@
 import KeyStore
-import RaftModel
-import State
-import Storage
-import StorageIO
+package import RaftModel
+package import State
+package import Storage
+package import StorageIO
 
 /// Reads a snapshot file, kvd's or etcd's, into a state, and believes nothing in it unchecked.
-struct SnapshotLoader {
-    struct Loaded {
-        var image: StateImage
-        var fileBytes: Int
+package struct SnapshotLoader {
+    package struct Loaded {
+        package var image: StateImage
+        /// Not compressed.
+        package var stateBytes: Int
         /// Of which cluster it is; nil: the file does not say (etcd's).
-        var cluster: ClusterID?
+        package var cluster: ClusterID?
     }
 
     /// Why a file could not be read into a state.
-    enum Failure: Error, CustomStringConvertible {
+    package enum Failure: Error, CustomStringConvertible {
         /// What was written is damaged: another snapshot may do.
         case damaged(String)
         /// The disk, or what lies at that path, is in the way.
         case unreadable(String)
 
-        var description: String {
+        package var description: String {
             switch self {
             case .damaged(let text), .unreadable(let text): text
             }
         }
     }
 
-    let directory: SnapshotDirectory<PosixStorage>
+    package let directory: SnapshotDirectory<PosixStorage>
 
-    func load(_ name: SnapshotName) throws(Failure) -> Loaded {
+    package init(_ directory: SnapshotDirectory<PosixStorage>) { self.directory = directory }
+
+    package func load(_ name: SnapshotName) throws(Failure) -> Loaded {
         switch name.format {
         case .kvd: try loadOwn(name)
         case .etcd: try loadEtcd(name)
@@ -44,14 +47,14 @@ struct SnapshotLoader {
                 "\(directory.path(of: name)) holds the snapshot of index \(header.index), term "
                     + "\(header.term): it was renamed. Give it back its name, or remove it.")
         }
-        let fileBytes = try fileBytes(of: name)
         let image = try Self.decode(reader)
         return Loaded(
-            image: image, fileBytes: fileBytes, cluster: header.cluster)
+            image: image, stateBytes: reader.stateBytes, cluster: header.cluster)
     }
 
     /// Reads a whole snapshot into a state, and compares it with what its header says.
-    static func decode(_ reader: SnapshotReader<PosixStorage>) throws(Failure) -> StateImage {
+    package static func decode(_ reader: SnapshotReader<PosixStorage>) throws(Failure) -> StateImage
+    {
         let header = reader.header
         var decoder = StateDecoder()
         while let piece = try attempt({ () throws(SnapshotError) in try reader.next() }) {
@@ -89,17 +92,9 @@ struct SnapshotLoader {
             let image = try bytes.withUnsafeBufferPointer { bytes throws(EtcdSnapshotError) in
                 try EtcdSnapshot.decode(UnsafeRawBufferPointer(bytes), crc32c: { CRC32C.of($0) })
             }
-            return Loaded(image: image, fileBytes: bytes.count, cluster: nil)
+            return Loaded(image: image, stateBytes: bytes.count, cluster: nil)
         } catch {
             throw .damaged("\(path): \(error)")
-        }
-    }
-
-    private func fileBytes(of name: SnapshotName) throws(Failure) -> Int {
-        do throws(StorageError) {
-            return try PosixStorage().open(directory.path(of: name), for: .reading).sizeBytes()
-        } catch {
-            throw .unreadable("\(error)")
         }
     }
 
