@@ -28,8 +28,9 @@ package struct MemberReport {
     ) throws(DumpError) -> Bool {
         let files = try MemberFiles.find(path, wal: wal, storage: storage)
         var report = MemberReport(files)
-        try report.readLog(storage, progress)
+        // The log last: what the others tell of was in it by then.
         try report.readRest(storage)
+        try report.readLog(storage, progress)
         report.readState(storage, progress)
         progress.end()
         if isJSON { output.line(report.json) } else { report.write(to: output) }
@@ -163,7 +164,9 @@ package struct MemberReport {
                 "cuts \(cut.bytes) bytes of an unfinished write off \(cut.file) at byte "
                     + "\(cut.offsetBytes)")
         }
-        if let mark, mark.member != nil, mark.values.commit > sequence.last?.index ?? 0 {
+        if let mark, mark.member == sequence.metadata?.memberID,
+            mark.values.commit > sequence.last?.index ?? 0
+        {
             lines.append(
                 "refused: the member had applied entries up to \(mark.values.commit), the log ends "
                     + "at \(sequence.last?.index ?? 0). Start it with --rejoin, or restore a backup"

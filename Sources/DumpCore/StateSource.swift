@@ -36,8 +36,26 @@ struct StateSource {
         _ files: MemberFiles, until moment: Moment, _ storage: some FileStorage,
         _ progress: Progress
     ) throws(DumpError) -> StateSource {
+        for _ in 0..<attemptsMax {
+            let before = try candidates(files, moment, storage)
+            do throws(DumpError) {
+                return try load(files, from: before, until: moment, storage, progress)
+            } catch {
+                // A running server made a snapshot meanwhile, and released what was to be read.
+                guard try candidates(files, moment, storage) != before else { throw error }
+            }
+        }
+        throw DumpError("\(files.walPath) changes faster than it can be read. Try again.")
+    }
+
+    private static let attemptsMax = 10
+
+    private static func load(
+        _ files: MemberFiles, from snapshots: [String], until moment: Moment,
+        _ storage: some FileStorage, _ progress: Progress
+    ) throws(DumpError) -> StateSource {
         var passedOver: [String] = []
-        for path in try candidates(files, moment, storage) {
+        for path in snapshots {
             let snapshot: SnapshotSource
             do throws(DumpError) {
                 snapshot = try SnapshotSource.load(path, storage: storage, progress)
@@ -93,10 +111,14 @@ struct StateSource {
         if let image { state.restore(image, monotonic: 0) }
         let base = image?.metadata ?? SnapshotMetadata()
         let follower = LogFollower(state, from: base, until: moment)
+        // Before the log: what was applied by now is in it. A later mark may be of entries that
+        // took the place of those that were read.
+        let mark = try mark(files, storage)
         let scan = try LogVisit.run(
             files.walPath, storage: storage, from: base.index > 0 ? base.index : nil, progress
         ) { follower.take($0) }
-        follower.finish(applied: try applied(files, follower.metadata, storage))
+        let isOwn = mark?.member == follower.metadata?.memberID
+        follower.finish(applied: isOwn ? mark?.values.commit ?? 0 : 0)
         switch follower.trouble {
         case .otherSnapshot(let text) where image != nil:
             passedOver.append("snapshot of index \(base.index): \(text)")
@@ -144,16 +166,14 @@ struct StateSource {
         return DumpError(text)
     }
 
-    /// What the member had applied; 0: not known.
-    private static func applied(
-        _ files: MemberFiles, _ metadata: WALMetadata?, _ storage: some FileStorage
-    ) throws(DumpError) -> UInt64 {
-        guard let path = files.markPath, let metadata else { return 0 }
-        let mark = try DumpError.catching { () throws(StorageError) in
+    /// What its member had applied.
+    private static func mark(
+        _ files: MemberFiles, _ storage: some FileStorage
+    ) throws(DumpError) -> CommitMarkSight? {
+        guard let path = files.markPath else { return nil }
+        return try DumpError.catching { () throws(StorageError) in
             try CommitMark.look(at: path, storage: storage)
         }
-        guard let mark, mark.member == metadata.memberID else { return 0 }
-        return mark.values.commit
     }
 
     private static func promised(

@@ -45,7 +45,7 @@ import Testing
         try compare("v2.3.8-cluster3-m1.store", "v2.3.8-cluster3", "/m1") {
             path, output, progress throws(DumpError) in
             var dump = StoreDump()
-            (dump.directory, dump.showsValues) = (path, true)
+            dump.directory = path
             return try dump.run(PosixStorage(), output, progress)
         }
     }

@@ -110,7 +110,7 @@ import Testing
         #expect(change["peerURLs"] as? [String] == ["http://127.0.0.1:7001"])
         let found = try Self.dump(member.path) { $0.text = "value 2" }
         #expect(found.lines.first?.hasSuffix("PUT /1/key2 \"value 2 of second 1\"") == true)
-        #expect(found.lines.filter { $0.contains(" PUT ") }.count == 1)
+        #expect(found.lines.filter { $0.contains(" PUT /") }.count == 1)
         #expect(throws: DumpError.usage("--from-index 5 is behind --to-index 3.")) {
             try Self.dump(member.path) { ($0.fromIndex, $0.toIndex) = (5, 3) }
         }
