@@ -135,6 +135,6 @@ let package = Package(
                 "DumpCore", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel",
                 "ProtoWire",
             ]),
-        tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd"]),
+        tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
     ]
 )
