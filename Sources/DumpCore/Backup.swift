@@ -8,6 +8,8 @@ package import StorageIO
 package struct Backup {
     package var directory = ""
     package var walDirectory: String?
+    /// Where closed segments of the log are kept, compressed.
+    package var archive: String?
     package var file = ""
     package var moment = Moment.end
     /// The wall clock, in Unix nanoseconds.
@@ -20,7 +22,8 @@ package struct Backup {
         _ storage: some FileStorage, _ output: Output, _ progress: Progress
     ) throws(DumpError) -> Bool {
         let files = try MemberFiles.find(directory, wal: walDirectory, storage: storage)
-        let source = try StateSource.load(files, until: moment, storage, progress)
+        let source = try StateSource.load(
+            files, archive: archive, until: moment, storage, progress)
         let image = source.state.image()
         guard image.index > 0 else {
             throw DumpError(

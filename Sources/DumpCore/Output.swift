@@ -1,14 +1,24 @@
 /// Text on its way out, in large pieces. When nobody reads it any more the rest is dropped.
 package final class Output {
-    /// Takes the next bytes; false: whoever read them is gone.
-    private let sink: ([UInt8]) -> Bool
+    /// What became of bytes that were written.
+    package enum Fate: Equatable, Sendable {
+        case written
+        /// Whoever read them is gone: `| head`.
+        case nobodyReads
+        /// They could not be written, with this errno: what came out is not whole.
+        case failed(Int32)
+    }
+
+    private let sink: ([UInt8]) -> Fate
     private var buffer: [UInt8] = []
     /// Nobody reads it any more: there is no point in going on.
     package private(set) var isClosed = false
+    /// Why it is not whole.
+    package private(set) var failure: Int32?
 
     private static let pieceBytes = 64 << 10
 
-    package init(_ sink: @escaping ([UInt8]) -> Bool) { self.sink = sink }
+    package init(_ sink: @escaping ([UInt8]) -> Fate) { self.sink = sink }
 
     package func line(_ text: String) {
         guard !isClosed else { return }
@@ -29,7 +39,11 @@ package final class Output {
 
     package func flush() {
         guard !buffer.isEmpty, !isClosed else { return }
-        isClosed = !sink(buffer)
+        switch sink(buffer) {
+        case .written: break
+        case .nobodyReads: isClosed = true
+        case .failed(let errno): (isClosed, failure) = (true, errno)
+        }
         buffer.removeAll(keepingCapacity: true)
     }
 }

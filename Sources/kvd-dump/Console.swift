@@ -20,19 +20,19 @@ enum Console {
 
     static func print(_ text: String) { put(Array("\(text)\n".utf8), to: STDERR_FILENO) }
 
-    /// False: nobody reads it.
     @discardableResult
-    private static func put(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+    private static func put(_ bytes: [UInt8], to descriptor: Int32) -> Output.Fate {
         bytes.withUnsafeBytes { bytes in
             var rest = bytes[...]
             while !rest.isEmpty {
                 let count = write(
                     descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
                 if count < 0, errno == EINTR { continue }
-                guard count > 0 else { return false }
+                if count < 0, errno == EPIPE { return .nobodyReads }
+                guard count > 0 else { return .failed(count < 0 ? errno : EIO) }
                 rest = rest.dropFirst(count)
             }
-            return true
+            return .written
         }
     }
 
@@ -52,9 +52,14 @@ enum Console {
         var status: Int32 = 0
         do throws(DumpError) {
             let isWell = try body(output, progress)
-            status = isWell || output.isClosed ? 0 : 1
             progress.end()
             output.flush()
+            status = isWell || (output.isClosed && output.failure == nil) ? 0 : 1
+            if let code = output.failure {
+                note(
+                    "standard output: \(String(cString: strerror(code))); what is there is cut off")
+                status = 1
+            }
         } catch {
             progress.end()
             output.flush()

@@ -60,10 +60,7 @@ struct BackupCommand: ParsableCommand {
     var walDir: String?
     @Option(name: .customLong("to"), help: "The file to write; it must not be there yet.")
     var file: String
-    @Option(help: "As of this entry instead.")
-    var atIndex: UInt64?
-    @Option(help: "As of this time instead: RFC 3339, or Unix seconds.")
-    var atTime: String?
+    @OptionGroup var moment: MomentOptions
     @Flag(help: "Say what was written as one JSON object.")
     var json = false
 
@@ -71,7 +68,7 @@ struct BackupCommand: ParsableCommand {
         try Console.run { output, progress throws(DumpError) in
             var backup = Backup()
             (backup.directory, backup.walDirectory, backup.file) = (dataDir, walDir, file)
-            backup.moment = try Moment(index: atIndex, time: atTime)
+            (backup.archive, backup.moment) = (moment.archive, try moment.moment())
             (backup.now, backup.isJSON) = (Console.now, json)
             return try backup.run(Console.storage, output, progress)
         }

@@ -13,7 +13,7 @@ struct Captured {
         var bytes: [UInt8] = []
         let output = Output {
             bytes += $0
-            return true
+            return .written
         }
         let isWell = try body(output, Progress(nil))
         output.flush()

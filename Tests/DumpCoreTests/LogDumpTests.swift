@@ -158,7 +158,7 @@ import Testing
         var pieces = 0
         let output = Output { _ in
             pieces += 1
-            return false
+            return .nobodyReads
         }
         _ = try dump.run(PosixStorage(), output, Progress(nil))
         output.flush()

@@ -9,7 +9,13 @@ import Testing
     private var random = SeededRandom(seed: 20_261_123)
 
     @Test mutating func oneMemberTwoHundredTimes() throws {
-        let cluster = try KvdCluster(size: 1)
+        // Snapshots are being taken most of the time.
+        let cluster = try KvdCluster(
+            size: 1,
+            extra: [
+                "--heartbeat-interval", "20", "--election-timeout", "200", "--snapshot-count",
+                "200", "--max-snapshots", "2",
+            ])
         let writes = AcknowledgedWrites()
         try cluster.start(0)
         for round in 0..<200 {
