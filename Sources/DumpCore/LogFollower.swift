@@ -25,6 +25,8 @@ final class LogFollower {
     private(set) var trouble: Trouble?
     /// What was asked for has been reached.
     private(set) var isDone = false
+    /// Of the SYNC that is later than the time that was asked for, in Unix nanoseconds.
+    private(set) var timeBehind: Int64?
 
     init(_ state: MemberState, from base: SnapshotMetadata, until moment: Moment) {
         (self.state, self.base, self.moment) = (state, base, moment)
@@ -118,7 +120,7 @@ final class LogFollower {
 
     private func apply(_ entry: Entry) -> Bool {
         if case .time(let time) = moment, let synced = Self.syncTime(entry), synced > time {
-            isDone = true
+            (isDone, timeBehind) = (true, synced)
             return false
         }
         if case .unknown(let problem) = state.apply(entry, monotonic: 0, wall: 0) {

@@ -142,15 +142,29 @@ struct StateSource {
         _ moment: Moment, _ follower: LogFollower, _ scan: LogScanSummary, _ files: MemberFiles,
         _ passedOver: [String]
     ) throws(DumpError) {
-        guard !follower.isDone else { return }
-        guard scan.damage.isEmpty else {
+        guard follower.isDone || scan.damage.isEmpty else {
             throw failure(scan, "\(files.walPath) is damaged", follower.state, passedOver)
         }
+        if case .time(let time) = moment { try checkTime(time, follower, files) }
+        guard !follower.isDone else { return }
         if case .index(let index) = moment {
             throw DumpError(
                 "\(files.walPath): index \(index) is not known to be committed: the log is up to "
                     + "\(follower.state.appliedIndex). Give a smaller index.")
         }
+    }
+
+    /// Without a SYNC up to `time` nobody knows which entries there were by then. To take all in
+    /// front of the first one would make an empty cluster of a mistyped year.
+    private static func checkTime(
+        _ time: Int64, _ follower: LogFollower, _ files: MemberFiles
+    ) throws(DumpError) {
+        guard follower.state.clock.synced == nil else { return }
+        let first = follower.timeBehind.map { "its times begin at \(Moment.text($0))" }
+        throw DumpError(
+            "\(files.walPath): what was committed at \(Moment.text(time)) cannot be told: "
+                + "\(first ?? "it has no times"). Give a later --at-time, the --archive that has "
+                + "the log before, or an --at-index.")
     }
 
     private static func failure(

@@ -53,6 +53,26 @@ import Testing
         #expect(throws: DumpError.self) { try Moment(index: nil, time: "yesterday") }
     }
 
+    /// A mistyped year must not give an empty store, nor a log without times its end.
+    @Test func aTimeThatTheLogDoesNotReachBackToIsRefused() throws {
+        let member = try MemberFixture()
+        try member.commit([member.put("a", "1")])
+        let time = Moment.time(MemberFixture.startTime)
+        let none = #expect(throws: DumpError.self) { try member.store(time) }
+        #expect(none?.description.contains("at 2023-11-14T22:13:20Z cannot be told") == true)
+        #expect(none?.description.contains("it has no times") == true)
+        try member.fill(3, second: 1)
+        let early = #expect(throws: DumpError.self) { try member.store(time) }
+        #expect(early?.description.contains("begin at 2023-11-14T22:13:21Z") == true)
+        let target = "\(member.directory.path)/new"
+        var restoration = restoration(member.path, target, "a")
+        restoration.moment = time
+        #expect(throws: DumpError.self) { try run(restoration) }
+        #expect(try member.storage.kind(of: target) == nil)
+        let second = try member.store(.time(MemberFixture.startTime + 1_000_000_000))
+        #expect(second.lines[0].hasPrefix("# index \(member.lastIndex) "))
+    }
+
     @Test func aDamagedSnapshotIsPassedOver() throws {
         let member = try MemberFixture()
         try member.fill(10, second: 1)
