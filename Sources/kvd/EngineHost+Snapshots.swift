@@ -110,7 +110,7 @@ extension EngineHost {
             var message = message
             message.snapshot?.data = []
             let bare = message
-            loop.execute { bound.value.receive([bare]) }
+            loop.execute { bound.value.receiveSnapshot(bare) }
         }
     }
 }

@@ -253,9 +253,20 @@ extension EngineHost: PeerTransportDelegate {
             if let snapshot = message.snapshot, !snapshot.data.isEmpty {
                 takeIn(message, snapshot)
             } else {
-                receive([message])
+                receiveSnapshot(message)
             }
         }
+    }
+
+    /// Its state has arrived. Pumped at once, so that it is known whether Raft has taken it.
+    func receiveSnapshot(_ message: Message) {
+        guard let metadata = message.snapshot?.metadata, keeper.hasArrived(metadata) else {
+            return log.error("dropped a snapshot message of \(message.from): no state came with it")
+        }
+        advance()
+        engine.receive([message])
+        pump()
+        keeper.settle(metadata)
     }
 
     func receive(_ messages: [Message]) {

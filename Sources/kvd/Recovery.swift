@@ -77,7 +77,7 @@ struct Recovery {
         do throws(WALError) {
             (wal, log) = try WAL.recover(
                 in: directory.walPath, storage: directory.storage, from: record,
-                options: walOptions)
+                options: walOptions, progress: reportProgress())
         } catch {
             guard case .snapshotNotInLog = error.code else {
                 throw StartFailure("etcdserver", "\(error)")
@@ -109,7 +109,19 @@ struct Recovery {
     ) throws(StartFailure) -> (WAL<PosixStorage>, RecoveredLog) {
         try StartFailure.catching { () throws(WALError) in
             try WAL.recover(
-                in: directory.walPath, storage: directory.storage, options: options)
+                in: directory.walPath, storage: directory.storage, options: options,
+                progress: reportProgress())
+        }
+    }
+
+    /// A line every few seconds, for logs that take long to read.
+    private static func reportProgress() -> (Int, Int) -> Void {
+        var saidAt = MachineClock.monotonicNanoseconds
+        return { read, total in
+            let now = MachineClock.monotonicNanoseconds
+            guard now - saidAt > 3_000_000_000 else { return }
+            saidAt = now
+            logger.info("reading the log: \(read >> 20) of \(total >> 20) MB")
         }
     }
 

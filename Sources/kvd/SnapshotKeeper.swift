@@ -43,7 +43,7 @@ final class SnapshotKeeper: Sendable {
     private let jobs = SerialWorker(named: "kvd-snapshot", isBackground: true)
     private let log = Logger(label: "etcdserver")
     /// What came from a leader and waits for Raft's word that it counts.
-    private let arrived = Mutex<(metadata: SnapshotMetadata, arrival: Arrival)?>(nil)
+    private let arrived = Mutex<[(metadata: SnapshotMetadata, arrival: Arrival)]>([])
 
     struct Arrival: Sendable {
         var image: StateImage
@@ -158,16 +158,32 @@ final class SnapshotKeeper: Sendable {
     }
 
     func arrive(_ image: StateImage, _ metadata: SnapshotMetadata, stateBytes: Int) {
-        arrived.withLock { $0 = (metadata, Arrival(image: image, stateBytes: stateBytes)) }
+        arrived.withLock { arrived in
+            arrived.append((metadata, Arrival(image: image, stateBytes: stateBytes)))
+        }
+    }
+
+    func hasArrived(_ metadata: SnapshotMetadata) -> Bool {
+        arrived.withLock { $0.contains { $0.metadata == metadata } }
     }
 
     /// The state of a snapshot that Raft has taken.
     func take(_ metadata: SnapshotMetadata) -> Arrival? {
         arrived.withLock { arrived in
-            guard let found = arrived, found.metadata == metadata else { return nil }
-            arrived = nil
-            return found.arrival
+            guard let place = arrived.firstIndex(where: { $0.metadata == metadata }) else {
+                return nil
+            }
+            return arrived.remove(at: place).arrival
         }
+    }
+
+    /// Raft has seen the snapshot's message. If it did not take it, it never will, and the state is
+    /// let go of. The file stays until newer ones push it out: it may bear the name of one that this
+    /// member made itself and counts on.
+    func settle(_ metadata: SnapshotMetadata) {
+        guard take(metadata) != nil else { return }
+        let name = SnapshotName(term: metadata.term, index: metadata.index, format: .kvd)
+        log.info("the leader's snapshot \(name) was not needed any more")
     }
 
     /// Runs `job` after all that was handed over before, on the keeper's thread.

@@ -78,6 +78,27 @@ import Testing
         try file.close()
     }
 
+    /// Rot in a snapshot of a running member is found and made good.
+    @Test func aDamagedSnapshotIsReplaced() throws {
+        let cluster = try KvdCluster(size: 1, extra: Self.extra + ["--scrub-interval", "1"])
+        try cluster.start(0)
+        try cluster.waitReady()
+        try put(cluster, on: 0, 0..<150)
+        try waitUntil("a snapshot") { !snapshots(cluster, of: 0).isEmpty }
+        let newest = try #require(snapshots(cluster, of: 0).last)
+        try damage(cluster, "m1.etcd/member/snap/\(newest)")
+        try waitUntil("another one in its place", within: .seconds(60)) {
+            let log = cluster.members[0]?.log ?? ""
+            return log.contains("set aside as \(newest).broken")
+                && snapshots(cluster, of: 0).contains { $0 >= newest }
+        }
+        cluster.killNine(0)
+        try cluster.start(0)
+        try cluster.waitReady()
+        try check(cluster, on: 0, 0..<150)
+        #expect(cluster.members[0]?.log.contains("set aside") == false)
+    }
+
     @Test func aLaggingMemberGetsASnapshot() throws {
         // No tail is kept in memory that reaches back so far: 5000 entries are.
         let cluster = try KvdCluster(size: 3, extra: Self.extra)

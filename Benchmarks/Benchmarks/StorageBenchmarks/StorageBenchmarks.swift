@@ -13,22 +13,9 @@ let benchmarks: @Sendable () -> Void = {
 
     for (count, bytes) in [(1, 128), (16, 128), (256, 128), (1024, 128), (64, 65_536)] {
         Benchmark("WAL append and sync, \(count) entries of \(bytes) B") { benchmark in
-            let folder = try ScratchFolder()
-            let wal = try WAL.create(
-                in: folder.path, storage: PosixStorage(),
-                metadata: WALMetadata(memberID: MemberID(1), clusterID: ClusterID(2)))
-            var index: UInt64 = 0
-            let data = [UInt8](repeating: 0x61, count: bytes)
+            let log = try SteadyLog(entryCount: count, entryBytes: bytes)
             benchmark.startMeasurement()
-            for _ in benchmark.scaledIterations {
-                var entries: [Entry] = []
-                for _ in 0..<count {
-                    index += 1
-                    entries.append(Entry(term: 1, index: index, data: data))
-                }
-                try wal.append(hardState: nil, entries: entries)
-                try wal.sync()
-            }
+            for _ in benchmark.scaledIterations { try log.appendAndSync() }
             benchmark.stopMeasurement()
         }
 
@@ -49,6 +36,56 @@ let benchmarks: @Sendable () -> Void = {
                 offset += block.count
             }
             benchmark.stopMeasurement()
+        }
+    }
+}
+
+/// A log as a server has it after a while: the next segment is made ahead, of one that was released.
+final class SteadyLog {
+    private let folder: ScratchFolder
+    private let wal: WAL<PosixStorage>
+    private let count: Int
+    private let data: [UInt8]
+    private var index: UInt64 = 0
+
+    init(entryCount: Int, entryBytes: Int) throws {
+        folder = try ScratchFolder()
+        var options = WALOptions()
+        options.segmentFilesMax = 1
+        wal = try WAL.create(
+            in: folder.path, storage: PosixStorage(),
+            metadata: WALMetadata(memberID: MemberID(1), clusterID: ClusterID(2)),
+            options: options)
+        count = entryCount
+        data = [UInt8](repeating: 0x61, count: entryBytes)
+        // Until no segment is new any more.
+        let big = [UInt8](repeating: 0x62, count: 1 << 20)
+        for _ in 0..<260 {
+            index += 1
+            try wal.append(hardState: nil, entries: [Entry(term: 1, index: index, data: big)])
+            try wal.sync()
+            try keepUp()
+        }
+    }
+
+    func appendAndSync() throws {
+        var entries: [Entry] = []
+        entries.reserveCapacity(count)
+        for _ in 0..<count {
+            index += 1
+            entries.append(Entry(term: 1, index: index, data: data))
+        }
+        try wal.append(hardState: nil, entries: entries)
+        try wal.sync()
+        try keepUp()
+    }
+
+    /// What the server's threads do meanwhile.
+    private func keepUp() throws {
+        wal.release(through: index)
+        if let release = wal.nextRelease() { wal.released(release.run()) }
+        if let preparation = wal.nextPreparation() {
+            wal.prepared(try preparation.run(), by: preparation)
         }
     }
 }
