@@ -74,7 +74,10 @@ let package = Package(
             ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel"]),
         module(
             "DumpCore",
-            ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
+            [
+                "StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel",
+                "ProtoWire",
+            ]),
         module("Configuration", ["Cluster", "RaftModel", arguments]),
         module(
             "KVServer", ["State", "Raft", "RaftModel", "KeyStore", "Cluster", deque, log]),

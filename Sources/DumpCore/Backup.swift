@@ -1,6 +1,7 @@
 import KeyStore
 import RaftModel
 import State
+import StateFiles
 import Storage
 package import StorageIO
 
@@ -30,11 +31,12 @@ package struct Backup {
                 "\(directory): nothing is committed yet, so there is nothing to back up.")
         }
         let header = SnapshotHeader(
-            image, member: source.metadata.memberID, cluster: source.metadata.clusterID, now: now)
-        let written = try SnapshotFileWriter.write(
+            image, member: source.metadata.memberID, cluster: source.metadata.clusterID,
+            createdAt: now)
+        let fileBytes = try SnapshotFileWriter.write(
             image, header, to: file, storage: storage, progress)
         progress.end()
-        report(image, written.fileBytes, to: output)
+        report(image, fileBytes, to: output)
         return true
     }
 
@@ -53,16 +55,5 @@ package struct Backup {
         line.string("hash", hash)
         line.number("bytes", bytes)
         output.line(line)
-    }
-}
-
-extension SnapshotHeader {
-    /// What a snapshot of `image` says of itself.
-    init(_ image: StateImage, member: MemberID, cluster: ClusterID, now: Int64) {
-        self.init(
-            member: member, cluster: cluster, term: image.term, index: image.index,
-            confState: image.confState, storeIndex: image.store.currentIndex,
-            contentHash: image.contentHash, nodeCount: UInt64(image.nodeCount),
-            eventCount: UInt64(image.eventCount), clusterTime: image.clusterTime, createdAt: now)
     }
 }

@@ -67,7 +67,7 @@ package struct EtcdExport {
             }
             try storage.syncDirectory("\(target)/member")
             try storage.syncDirectory(target)
-            try storage.syncDirectory(SnapshotFileWriter.parent(of: target))
+            try storage.syncDirectory(parentPath(of: target))
         } catch {
             throw DumpError("\(error)")
         }

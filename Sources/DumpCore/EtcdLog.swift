@@ -25,18 +25,16 @@ struct EtcdLog {
 
     private mutating func append(_ type: WALRecordType, _ data: [UInt8]) {
         if !data.isEmpty { data.withUnsafeBytes { crc.update($0) } }
-        var record: [UInt8] = [0x08, type.rawValue, 0x10] + Self.varint(UInt64(crc.value))
-        if !data.isEmpty { record += [0x1a] + Self.varint(UInt64(data.count)) + data }
-        withUnsafeBytes(of: UInt64(record.count).littleEndian) { bytes += $0 }
-        bytes += record
-    }
-
-    private static func varint(_ value: UInt64) -> [UInt8] {
-        var (rest, bytes) = (value, [UInt8]())
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
+        let (kind, sum) = (UInt64(type.rawValue), UInt64(crc.value))
+        var size = WireSize.varintField(1, kind) + WireSize.varintField(2, sum)
+        if !data.isEmpty { size += WireSize.bytesField(3, count: data.count) }
+        bytes += [UInt8](unsafeUninitializedCapacity: 8 + size) { memory, count in
+            var writer = WireWriter(UnsafeMutableRawBufferPointer(memory))
+            writer.littleEndian(UInt64(size))
+            writer.varintField(1, kind)
+            writer.varintField(2, sum)
+            if !data.isEmpty { writer.bytesField(3, data) }
+            count = writer.count
         }
-        return bytes + [UInt8(rest)]
     }
 }

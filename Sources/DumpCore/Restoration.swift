@@ -2,6 +2,7 @@ import Cluster
 import KeyStore
 import RaftModel
 import State
+import StateFiles
 import Storage
 package import StorageIO
 
@@ -152,7 +153,7 @@ package struct Restoration {
         let directory = try DumpError.catching { () throws(DataDirectoryError) in
             try DataDirectory.open(target, storage: storage)
         }
-        let header = SnapshotHeader(image, member: member, cluster: cluster, now: now)
+        let header = SnapshotHeader(image, member: member, cluster: cluster, createdAt: now)
         _ = try SnapshotFileWriter.write(
             image, header, to: "\(directory.snapPath)/\(header.name)", storage: storage, progress)
         let metadata = WALMetadata(memberID: member, clusterID: cluster)

@@ -1,20 +1,18 @@
 import State
+import StateFiles
 import Storage
 import StorageIO
 
 /// Writes a state as one snapshot file of any name.
 enum SnapshotFileWriter {
-    struct Written {
-        var fileBytes: Int
-    }
-
     private static let pieceBytes = 1 << 20
 
-    /// Under a temporary name until it is durable; nothing of that name is overwritten.
+    /// Under a temporary name until it is durable; nothing of that name is overwritten. The file's
+    /// size.
     static func write(
         _ image: StateImage, _ header: SnapshotHeader, to path: String, storage: some FileStorage,
         _ progress: Progress
-    ) throws(DumpError) -> Written {
+    ) throws(DumpError) -> Int {
         let temporary = "\(path).tmp"
         progress.begin("writing \(path)", totalBytes: 0)
         do throws(StorageError) {
@@ -25,8 +23,8 @@ enum SnapshotFileWriter {
                 let bytes = try fill(
                     try storage.open(temporary, for: .replacing), image, header, progress)
                 try storage.rename(temporary, to: path)
-                try storage.syncDirectory(parent(of: path))
-                return Written(fileBytes: bytes)
+                try storage.syncDirectory(parentPath(of: path))
+                return bytes
             } catch {
                 // Half a backup is none. What cannot be removed has a name that says so.
                 try? storage.remove(temporary)
@@ -41,27 +39,14 @@ enum SnapshotFileWriter {
         _ file: some StorageFile, _ image: StateImage, _ header: SnapshotHeader,
         _ progress: Progress
     ) throws(StorageError) -> Int {
-        let container = SnapshotEncoder(header)
-        var state = StateEncoder(image)
-        var buffer: [UInt8] = []
+        var stream = SnapshotStream(image, header, pieceBytes: pieceBytes)
         var written = 0
-        container.start { buffer += $0 }
-        var hasMore = true
-        while hasMore {
-            hasMore = state.next { piece in container.append(piece) { buffer += $0 } }
-            if !hasMore { container.finish { buffer += $0 } }
-            guard buffer.count >= pieceBytes || !hasMore else { continue }
-            try file.write(buffer, at: written)
-            written += buffer.count
-            progress.add(buffer.count)
-            buffer.removeAll(keepingCapacity: true)
+        while let piece = stream.next() {
+            try file.write(piece, at: written)
+            written += piece.count
+            progress.add(piece.count)
         }
         try file.sync()
         return written
-    }
-
-    static func parent(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 }

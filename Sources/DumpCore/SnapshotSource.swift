@@ -1,6 +1,7 @@
 import KeyStore
 import RaftModel
 import State
+import StateFiles
 import Storage
 import StorageIO
 
@@ -29,27 +30,28 @@ struct SnapshotSource {
         let header = reader.header
         try checkName(path, header)
         progress.begin("reading \(path)", totalBytes: 0)
-        var decoder = StateDecoder()
-        var stateBytes = 0
-        while let piece = try DumpError.catching({ () throws(SnapshotError) in try reader.next() })
-        {
-            do throws(StateError) { try decoder.append(piece) } catch {
-                throw DumpError("\(path): \(error).")
-            }
-            stateBytes += piece.count
-            progress.add(piece.count)
-        }
         let image: StateImage
-        do throws(StateError) {
-            image = try decoder.finish(
-                index: header.index, term: header.term, confState: header.confState,
-                clusterTime: header.clusterTime)
+        do throws(SnapshotContentError) {
+            image = try StateImage.read(reader) { progress.add($0) }
         } catch {
-            throw DumpError("\(path): \(error).")
+            throw failure(error, path)
         }
         try compare(image, with: header, path)
         return SnapshotSource(
-            image: image, header: header, fileBytes: reader.fileBytes, stateBytes: stateBytes)
+            image: image, header: header, fileBytes: reader.fileBytes,
+            stateBytes: reader.stateBytes)
+    }
+
+    private static func failure(_ error: SnapshotContentError, _ path: String) -> DumpError {
+        switch error {
+        case .file(let error): DumpError("\(error)")
+        case .state(let error): DumpError("\(path): \(error).")
+        case .hash(let found, let expected):
+            DumpError(
+                "\(path): its keys hash to \(ByteText.hex(found, digits: 16)), but when it was "
+                    + "written they hashed to \(ByteText.hex(expected, digits: 16)). Use another "
+                    + "snapshot or a backup.")
+        }
     }
 
     /// A snapshot that was given another one's name would be taken for that one at a start.
@@ -60,17 +62,9 @@ struct SnapshotSource {
             "\(path) holds the snapshot \(header.name): it was renamed. Give it back its name.")
     }
 
-    /// The hash is computed anew as the state is put together.
     private static func compare(
         _ image: StateImage, with header: SnapshotHeader, _ path: String
     ) throws(DumpError) {
-        guard image.contentHash == header.contentHash else {
-            throw DumpError(
-                "\(path): its keys hash to \(ByteText.hex(image.contentHash, digits: 16)), but when "
-                    + "it was written they hashed to "
-                    + "\(ByteText.hex(header.contentHash, digits: 16)). Use another snapshot or a "
-                    + "backup.")
-        }
         guard image.store.currentIndex == header.storeIndex,
             UInt64(image.nodeCount) == header.nodeCount,
             UInt64(image.eventCount) == header.eventCount
@@ -88,9 +82,7 @@ struct SnapshotSource {
             try storage.open(path, for: .reading).readAll()
         }
         do throws(EtcdSnapshotError) {
-            let image = try bytes.withUnsafeBufferPointer { bytes throws(EtcdSnapshotError) in
-                try EtcdSnapshot.decode(UnsafeRawBufferPointer(bytes), crc32c: { CRC32C.of($0) })
-            }
+            let image = try EtcdSnapshot.decode(bytes)
             return SnapshotSource(
                 image: image, header: nil, fileBytes: bytes.count, stateBytes: bytes.count)
         } catch {

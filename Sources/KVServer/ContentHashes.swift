@@ -6,7 +6,7 @@ import RaftModel
 /// log, so that all members see all reports, in one order. Two members that applied the same
 /// entries have the same store; if one differs from what a majority says, its memory or its disk
 /// changed something behind its back (or it has a bug that they have not).
-struct ContentHashes: Equatable, Sendable {
+struct ContentHashes: Sendable {
     enum Verdict: Equatable, Sendable {
         /// A majority agrees, and this member with it; or nothing can be said yet.
         case fine
@@ -16,7 +16,7 @@ struct ContentHashes: Equatable, Sendable {
         case noMajority(index: UInt64)
     }
 
-    private struct Round: Equatable, Sendable {
+    private struct Round: Sendable {
         var own: UInt64?
         var reports: [MemberID: UInt64] = [:]
         var isSettled = false
@@ -25,10 +25,6 @@ struct ContentHashes: Equatable, Sendable {
     /// Rounds kept; reports of older ones come too late to be of use.
     private static let roundsMax = 8
     private var rounds: [(index: UInt64, round: Round)] = []
-
-    static func == (a: ContentHashes, b: ContentHashes) -> Bool {
-        a.rounds.elementsEqual(b.rounds) { $0.index == $1.index && $0.round == $1.round }
-    }
 
     /// This member's store hashed to `hash` after entry `index`.
     mutating func note(_ hash: UInt64, at index: UInt64) {

@@ -42,11 +42,9 @@ extension Raft {
     var isEligible: Bool { rejoin == nil && !isStateVoid }
 
     static func makeRejoin(seed: UInt64) -> Rejoin {
-        // SplitMix64's last step, so that neighbouring seeds give different contexts.
-        var bits = seed &+ 0x9e37_79b9_7f4a_7c15
-        bits = (bits ^ (bits >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        bits = (bits ^ (bits >> 27)) &* 0x94d0_49bb_1331_11eb
-        return Rejoin(context: bits ^ (bits >> 31))
+        // Drawn, not taken as it is: neighbouring seeds give different contexts.
+        var chance = ElectionJitter(seed: seed)
+        return Rejoin(context: chance.next())
     }
 
     // MARK: This member's side

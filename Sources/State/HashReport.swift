@@ -1,4 +1,5 @@
 import Cluster
+import KeyStore
 package import RaftModel
 
 /// A member's word on what its store hashes to after an entry, as an entry of the log.
@@ -16,7 +17,7 @@ package struct HashReport: Equatable, Sendable {
         (self.member, self.index, self.hash) = (member, index, hash)
     }
 
-    private static let prefix = Array("/hash/1/".utf8)
+    private static let prefix = Array("/hash/\(ContentHash.version)/".utf8)
 
     /// Nil if `view` is none, or is of another version of the hash.
     package init?(_ view: RequestView) {

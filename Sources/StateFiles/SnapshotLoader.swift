@@ -21,6 +21,10 @@ package struct SnapshotLoader {
         /// The disk, or what lies at that path, is in the way.
         case unreadable(String)
 
+        init(_ error: SnapshotError) {
+            self = error.isDamage ? .damaged("\(error)") : .unreadable("\(error)")
+        }
+
         package var description: String {
             switch self {
             case .damaged(let text), .unreadable(let text): text
@@ -40,7 +44,10 @@ package struct SnapshotLoader {
     }
 
     private func loadOwn(_ name: SnapshotName) throws(Failure) -> Loaded {
-        let reader = try Self.attempt { () throws(SnapshotError) in try directory.open(name) }
+        let reader: SnapshotReader<PosixStorage>
+        do throws(SnapshotError) { reader = try directory.open(name) } catch {
+            throw Failure(error)
+        }
         let header = reader.header
         guard header.index == name.index, header.term == name.term else {
             throw .damaged(
@@ -55,29 +62,18 @@ package struct SnapshotLoader {
     /// Reads a whole snapshot into a state, and compares it with what its header says.
     package static func decode(_ reader: SnapshotReader<PosixStorage>) throws(Failure) -> StateImage
     {
-        let header = reader.header
-        var decoder = StateDecoder()
-        while let piece = try attempt({ () throws(SnapshotError) in try reader.next() }) {
-            do throws(StateError) { try decoder.append(piece) } catch {
-                throw .damaged("\(reader.path): \(error)")
+        do throws(SnapshotContentError) { return try StateImage.read(reader) } catch {
+            switch error {
+            case .file(let error): throw Failure(error)
+            case .state(let error): throw .damaged("\(reader.path): \(error)")
+            case .hash(let found, let expected):
+                throw .damaged(
+                    """
+                    \(reader.path): its keys hash to \(String(found, radix: 16)), but when it was \
+                    written they hashed to \(String(expected, radix: 16))
+                    """)
             }
         }
-        let image: StateImage
-        do throws(StateError) {
-            image = try decoder.finish(
-                index: header.index, term: header.term, confState: header.confState,
-                clusterTime: header.clusterTime)
-        } catch {
-            throw .damaged("\(reader.path): \(error)")
-        }
-        guard image.contentHash == header.contentHash else {
-            throw .damaged(
-                """
-                \(reader.path): its keys hash to \(String(image.contentHash, radix: 16)), but when it \
-                was written they hashed to \(String(header.contentHash, radix: 16))
-                """)
-        }
-        return image
     }
 
     private func loadEtcd(_ name: SnapshotName) throws(Failure) -> Loaded {
@@ -89,20 +85,10 @@ package struct SnapshotLoader {
             throw .unreadable("\(error)")
         }
         do throws(EtcdSnapshotError) {
-            let image = try bytes.withUnsafeBufferPointer { bytes throws(EtcdSnapshotError) in
-                try EtcdSnapshot.decode(UnsafeRawBufferPointer(bytes), crc32c: { CRC32C.of($0) })
-            }
-            return Loaded(image: image, stateBytes: bytes.count, cluster: nil)
+            return Loaded(
+                image: try EtcdSnapshot.decode(bytes), stateBytes: bytes.count, cluster: nil)
         } catch {
             throw .damaged("\(path): \(error)")
-        }
-    }
-
-    private static func attempt<Result>(
-        _ body: () throws(SnapshotError) -> Result
-    ) throws(Failure) -> Result {
-        do throws(SnapshotError) { return try body() } catch {
-            throw error.isDamage ? .damaged("\(error)") : .unreadable("\(error)")
         }
     }
 }

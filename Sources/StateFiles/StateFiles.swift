@@ -1,8 +1,10 @@
 /// States in files: where `State` (what entries add up to) and `Storage` (what a data dir holds) meet.
 ///
-///     SnapshotLoader    a snapshot file, kvd's or etcd's, into a `StateImage`, everything checked
-///     StateReplay       the state of a member at any moment that its snapshots and log still have
+///     file ─▶ SnapshotReader ─▶ StateImage.read     kvd's: every byte checked, the keys hashed anew
+///     file ─▶ EtcdSnapshot.decode                   etcd's
+///     SnapshotLoader                                either, of a member's own dir, by its name
+///     StateImage ─▶ SnapshotStream ─▶ bytes         for a socket, or a file of any name
 ///
-/// The server starts with the first; `kvd-dump` looks, copies and restores with both. Nothing here
-/// writes into a data dir.
+/// The server and `kvd-dump` both read and write snapshots with these. Nothing here writes into a
+/// data dir.
 package enum StateFiles {}

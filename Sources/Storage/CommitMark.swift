@@ -47,6 +47,14 @@ public struct CommitMark: ~Copyable, Sendable {
         case older(Values)
         /// No mark, a damaged one, or another member's.
         case unknown
+
+        /// What was applied at the least: the log must reach as far. 0: nothing is known.
+        public var applied: UInt64 {
+            switch self {
+            case .exact(let values), .older(let values): values.commit
+            case .unknown: 0
+            }
+        }
     }
 
     static let slotBytes = 512
@@ -72,9 +80,7 @@ public struct CommitMark: ~Copyable, Sendable {
         }
         let bootID = try storage.bootID()
         let region = try file.map(sizeBytes: fileBytes)
-        let bytes = UnsafeRawBufferPointer(region.bytes)
-        let slots = [read(bytes, slot: 0), read(bytes, slot: 1)].compactMap { $0 }
-        let newest = slots.max { $0.number < $1.number }
+        let newest = Self.newest(in: UnsafeRawBufferPointer(region.bytes))
         var recalled = Recalled.unknown
         if let newest, newest.memberID == memberID {
             recalled = newest.bootID == bootID ? .exact(newest.values) : .older(newest.values)
@@ -90,12 +96,7 @@ public struct CommitMark: ~Copyable, Sendable {
     ) throws(StorageError) -> CommitMarkSight? {
         guard try storage.kind(of: path) != nil else { return nil }
         let all = try storage.open(path, for: .reading).readAll()
-        let slots = all.withUnsafeBytes { bytes in
-            (0..<2).compactMap { slot in
-                bytes.count < (slot + 1) * slotBytes ? nil : read(bytes, slot: slot)
-            }
-        }
-        let newest = slots.max { $0.number < $1.number }
+        let newest = all.withUnsafeBytes { Self.newest(in: $0) }
         return CommitMarkSight(
             member: newest?.memberID, values: newest?.values ?? Values(),
             isBlank: all.allSatisfy { $0 == 0 })
@@ -137,6 +138,11 @@ public struct CommitMark: ~Copyable, Sendable {
         var memberID: MemberID
         var bootID: BootID
         var values: Values
+    }
+
+    private static func newest(in bytes: UnsafeRawBufferPointer) -> Slot? {
+        (0..<2).filter { bytes.count >= ($0 + 1) * slotBytes }
+            .compactMap { read(bytes, slot: $0) }.max { $0.number < $1.number }
     }
 
     private static func read(_ bytes: UnsafeRawBufferPointer, slot: Int) -> Slot? {

@@ -85,11 +85,6 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
         try storage.syncDirectory(parent)
     }
 
-    static func parentPath(of path: String) -> String {
-        guard let slash = path.utf8.lastIndex(of: 0x2f) else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
     /// As etcd does it, so that a read-only file system is found at the start.
     private static func probe(_ directory: String, _ storage: IO) throws(StorageError) {
         let path = "\(directory)/.touch"

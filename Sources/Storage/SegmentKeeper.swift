@@ -38,38 +38,23 @@ final class SegmentKeeper<IO: FileStorage>: Sendable {
         case archived(Result<Int, ArchiveError>, by: SegmentArchiving<IO>)
     }
 
-    private struct Queue {
-        var jobs: [Job] = []
-        var isStopping = false
-    }
-
-    private let queue = SleepingLock(Queue())
-    private let thread: WorkerThread
+    private let worker: SerialWorker
+    private let done: @Sendable (Outcome) -> Void
 
     /// Starts the thread. `done` is called on it. `isPatient`: all others go first.
     init(
         named name: String, isPatient: Bool = false,
         done: @escaping @Sendable (Outcome) -> Void
     ) {
-        let queue = queue
-        thread = WorkerThread(named: name) {
-            if isPatient { WorkerThread.lowerPriority() }
-            while let job = Self.next(queue) { done(job.run()) }
-        }
+        worker = SerialWorker(named: name, isBackground: isPatient)
+        self.done = done
     }
 
-    func submit(_ job: Job) { queue.withLockAndWake { $0.jobs.append(job) } }
+    func submit(_ job: Job) {
+        let done = done
+        worker.submit { done(job.run()) }
+    }
 
     /// Ends the thread after the job that it is at; the others are dropped.
-    func stop() {
-        queue.withLockAndWake { $0.isStopping = true }
-        thread.join()
-    }
-
-    private static func next(_ queue: SleepingLock<Queue>) -> Job? {
-        queue.wait(upTo: nil, orElse: nil) { queue -> Job?? in
-            if queue.isStopping { return .some(nil) }
-            return queue.jobs.isEmpty ? nil : .some(queue.jobs.removeFirst())
-        }
-    }
+    func stop() { worker.stop() }
 }

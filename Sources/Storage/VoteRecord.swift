@@ -39,15 +39,14 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
     ) throws(StorageError) -> VoteRecord {
         let file = try storage.open(path, for: .creatingIfMissing)
         let bytes = try file.readAll()
-        let slots = [read(bytes, slot: 0), read(bytes, slot: 1)].compactMap { $0 }
-        let newest = slots.max { $0.number < $1.number }
+        let newest = Self.newest(in: bytes)
         let isOurs = newest.map { $0.memberID == member } ?? true
         if bytes.count < 2 * slotBytes {
             // Zeros: nothing has to be allocated when it must be written.
             let missing = 2 * slotBytes - bytes.count
             try file.write([UInt8](repeating: 0, count: missing), at: bytes.count)
             try file.sync()
-            try storage.syncDirectory(DataDirectory<IO>.parentPath(of: path))
+            try storage.syncDirectory(parentPath(of: path))
         }
         let isBlank = bytes.allSatisfy { $0 == 0 }
         return VoteRecord(
@@ -62,8 +61,7 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
     ) throws(StorageError) -> VoteRecordSight? {
         guard try storage.kind(of: path) != nil else { return nil }
         let bytes = try storage.open(path, for: .reading).readAll()
-        let newest = [read(bytes, slot: 0), read(bytes, slot: 1)].compactMap { $0 }
-            .max { $0.number < $1.number }
+        let newest = Self.newest(in: bytes)
         return VoteRecordSight(
             member: newest?.memberID, term: newest?.term ?? 0, vote: newest?.vote ?? .none,
             isBlank: bytes.allSatisfy { $0 == 0 })
@@ -83,14 +81,11 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
     /// Makes the promise durable. After an error the file must not be used again.
     public mutating func store(term: UInt64, vote: MemberID) throws(StorageError) {
         number += 1
-        let words = [Self.magic, number, term, vote.rawValue, memberID.rawValue]
-        var slot = words.flatMap { word in
-            (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) }
-        }
-        let crc = CRC32C.of(slot)
-        slot += (0..<4).map { UInt8(truncatingIfNeeded: crc >> ($0 * 8)) }
-        slot += [UInt8](repeating: 0, count: Self.slotBytes - slot.count)
-        try file.write(slot, at: Int(number % 2) * Self.slotBytes)
+        var slot = ByteList()
+        for word in [Self.magic, number, term, vote.rawValue, memberID.rawValue] { slot.add(word) }
+        slot.add(CRC32C.of(slot.all))
+        slot.all += [UInt8](repeating: 0, count: Self.slotBytes - slot.all.count)
+        try file.write(slot.all, at: Int(number % 2) * Self.slotBytes)
         try file.sync()
         recalled = (term, vote)
     }
@@ -102,21 +97,24 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
         var memberID: MemberID
     }
 
+    private static func newest(in bytes: [UInt8]) -> Slot? {
+        [read(bytes, slot: 0), read(bytes, slot: 1)].compactMap { $0 }
+            .max { $0.number < $1.number }
+    }
+
     private static func read(_ bytes: [UInt8], slot: Int) -> Slot? {
         let start = slot * slotBytes
-        guard bytes.count >= start + payloadBytes + 4 else { return nil }
+        let end = start + payloadBytes + 4
+        guard bytes.count >= end else { return nil }
         return bytes.withUnsafeBytes { bytes in
-            let payload = UnsafeRawBufferPointer(rebasing: bytes[start..<(start + payloadBytes)])
-            func word(_ i: Int) -> UInt64 {
-                UInt64(littleEndian: payload.loadUnaligned(fromByteOffset: 8 * i, as: UInt64.self))
-            }
-            let crc = bytes.loadUnaligned(fromByteOffset: start + payloadBytes, as: UInt32.self)
-            guard word(0) == magic, UInt32(littleEndian: crc) == CRC32C.of(payload) else {
+            let slot = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+            let payload = UnsafeRawBufferPointer(rebasing: slot[..<payloadBytes])
+            guard slot.u64(0) == magic, slot.u32(payloadBytes) == CRC32C.of(payload) else {
                 return nil
             }
             return Slot(
-                number: word(1), term: word(2), vote: MemberID(word(3)),
-                memberID: MemberID(word(4)))
+                number: slot.u64(8), term: slot.u64(16), vote: MemberID(slot.u64(24)),
+                memberID: MemberID(slot.u64(32)))
         }
     }
 }

@@ -255,11 +255,7 @@ struct Boot: ~Copyable {
     private static func checkNothingIsMissing(
         _ log: RecoveredLog, _ mark: borrowing CommitMark, _ directory: DataDirectory<PosixStorage>
     ) throws(StartFailure) {
-        let applied: UInt64
-        switch mark.recalled {
-        case .exact(let values), .older(let values): applied = values.commit
-        case .unknown: return
-        }
+        let applied = mark.recalled.applied
         guard applied > log.lastIndex else { return }
         throw StartFailure(
             "wal",

@@ -104,9 +104,9 @@ extension EngineHost {
     /// Makes a file of our own of the state that an etcd 2.x leader sent, and only then tells Raft.
     func takeIn(_ message: Message, _ snapshot: Snapshot) {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        let (loop, keeper, log) = (eventLoop, keeper, log)
+        let (loop, keeper) = (eventLoop, keeper)
         keeper.run {
-            guard keeper.takeIn(snapshot, log) else { return }
+            guard keeper.takeIn(snapshot) else { return }
             var message = message
             message.snapshot?.data = []
             let bare = message

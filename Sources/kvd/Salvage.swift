@@ -68,12 +68,9 @@ struct Salvage {
                 directory.markPath, storage: directory.storage, memberID: metadata.memberID)
         }
         let last = summary.segments.compactMap { $0.indices?.upperBound }.max() ?? 0
-        switch mark.recalled {
-        case .exact(let values) where values.commit > last,
-            .older(let values) where values.commit > last:
-            return (metadata, "the log ends at index \(last), but \(values.commit) was applied")
-        case .exact, .older, .unknown: return (metadata, nil)
-        }
+        let applied = mark.recalled.applied
+        guard applied > last else { return (metadata, nil) }
+        return (metadata, "the log ends at index \(last), but \(applied) was applied")
     }
 
     /// What lies behind a snapshot is all that a start reads.

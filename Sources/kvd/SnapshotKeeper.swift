@@ -61,10 +61,7 @@ final class SnapshotKeeper: Sendable {
     /// What stands in the header of a snapshot of `image`.
     func header(of image: StateImage) -> SnapshotHeader {
         SnapshotHeader(
-            member: identity.memberID, cluster: identity.clusterID, term: image.term,
-            index: image.index, confState: image.confState, storeIndex: image.store.currentIndex,
-            contentHash: image.contentHash, nodeCount: UInt64(image.nodeCount),
-            eventCount: UInt64(image.eventCount), clusterTime: image.clusterTime,
+            image, member: identity.memberID, cluster: identity.clusterID,
             createdAt: WallClock.unixNanoseconds)
     }
 
@@ -142,7 +139,7 @@ final class SnapshotKeeper: Sendable {
     // MARK: From a leader
 
     /// Makes a file of what an etcd 2.x leader sent inside its message. On the keeper's thread.
-    func takeIn(_ snapshot: Snapshot, _ log: Logger) -> Bool {
+    func takeIn(_ snapshot: Snapshot) -> Bool {
         let metadata = snapshot.metadata
         do {
             let image = try snapshot.data.withUnsafeBytes { data in

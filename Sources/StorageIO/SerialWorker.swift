@@ -1,8 +1,7 @@
-import StorageIO
 import Synchronization
 
 /// A thread that runs jobs one after the other.
-final class SerialWorker: Sendable {
+package final class SerialWorker: Sendable {
     private struct Queue {
         var jobs: [@Sendable () -> Void] = []
         var isStopping = false
@@ -17,7 +16,7 @@ final class SerialWorker: Sendable {
     private let thread = Mutex<WorkerThread?>(nil)
 
     /// - Parameter isBackground: gets the processor and the disk only when nobody else wants them.
-    init(named name: String, isBackground: Bool) {
+    package init(named name: String, isBackground: Bool) {
         let queue = queue
         let started = WorkerThread(named: name) {
             if isBackground { WorkerThread.lowerPriority() }
@@ -33,12 +32,12 @@ final class SerialWorker: Sendable {
         }
     }
 
-    func submit(_ job: @escaping @Sendable () -> Void) {
+    package func submit(_ job: @escaping @Sendable () -> Void) {
         queue.withLockAndWake { $0.jobs.append(job) }
     }
 
     /// Drops what waits, and returns when the job under way has ended.
-    func stop() {
+    package func stop() {
         queue.withLockAndWake { queue in
             (queue.isStopping, queue.jobs) = (true, [])
         }
