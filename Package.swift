@@ -105,20 +105,26 @@ let package = Package(
         .target(
             name: "GoldenSupport", dependencies: ["Cluster"], path: "Tests/GoldenSupport",
             swiftSettings: strict),
+        .target(name: "FixtureSupport", path: "Tests/FixtureSupport", swiftSettings: strict),
         .target(name: "ProcessSupport", path: "Tests/ProcessSupport", swiftSettings: strict),
         tests("ProtoWireTests", ["ProtoWire"]),
         tests(
             "RaftModelTests",
             ["RaftModel", "ProtoWire", "SchemaSupport", outside("SwiftProtobuf", "swift-protobuf")]),
         tests("RaftTests", ["Raft", "RaftModel"]),
-        tests("StorageIOTests", ["StorageIO", "CKvd"]),
-        tests("StorageTests", ["Storage", "StorageIO", "ProtoWire", "RaftModel"]),
+        tests("StorageIOTests", ["FixtureSupport", "StorageIO", "CKvd"]),
+        tests(
+            "StorageTests",
+            ["FixtureSupport", "Storage", "StorageIO", "ProtoWire", "RaftModel"]),
         tests("KeyStoreTests", ["KeyStore"]),
         tests("LogsTests", ["Logs", log]),
         tests("ClusterTests", ["Cluster", "RaftModel"]),
         tests(
             "StateTests",
-            ["State", "KeyStore", "Cluster", "Storage", "StorageIO", "RaftModel", "ProtoWire"]),
+            [
+                "FixtureSupport", "State", "KeyStore", "Cluster", "Storage", "StorageIO",
+                "RaftModel", "ProtoWire",
+            ]),
         tests("ConfigurationTests", ["Configuration", "Cluster"]),
         tests("KVServerTests", ["KVServer", "State", "KeyStore", "Raft", "RaftModel", "Cluster"]),
         tests(
@@ -135,8 +141,8 @@ let package = Package(
         tests(
             "DumpCoreTests",
             [
-                "DumpCore", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel",
-                "ProtoWire",
+                "FixtureSupport", "DumpCore", "State", "Storage", "StorageIO", "KeyStore",
+                "Cluster", "RaftModel", "ProtoWire",
             ]),
         tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
     ]

@@ -1,3 +1,4 @@
+import FixtureSupport
 import DumpCore
 import Foundation
 import StorageIO

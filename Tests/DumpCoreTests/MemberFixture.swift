@@ -1,3 +1,4 @@
+import FixtureSupport
 import Cluster
 import DumpCore
 import KeyStore

@@ -1,3 +1,4 @@
+import FixtureSupport
 import Cluster
 import Foundation
 import KeyStore

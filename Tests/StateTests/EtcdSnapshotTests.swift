@@ -1,3 +1,4 @@
+import FixtureSupport
 import Foundation
 import Cluster
 import KeyStore
@@ -121,24 +122,13 @@ import Testing
     }
 }
 
-/// Data dirs of real etcd.
-enum Fixture {
-    static let folder = URL(filePath: #filePath)
-        .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        .appending(path: "Fixtures/etcd")
+extension Fixture {
+    static let folder = root.appending(path: "etcd")
 
+    /// A data dir that a real etcd wrote, as long as `body` runs.
     static func unpacked(_ name: String, _ body: (URL) throws -> Void) throws {
-        let target = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-        try FileManager.default.createDirectory(at: target, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: target) }
-        let tar = Process()
-        tar.executableURL = URL(filePath: "/usr/bin/env")
-        tar.arguments = [
-            "tar", "xzf", folder.appending(path: "\(name).tar.gz").path, "-C", target.path,
-        ]
-        try tar.run()
-        tar.waitUntilExit()
-        try #require(tar.terminationStatus == 0)
-        try body(target.appending(path: name))
+        let target = try TemporaryDirectory()
+        try unpack(name, into: target)
+        try body(URL(filePath: target.path).appending(path: name))
     }
 }

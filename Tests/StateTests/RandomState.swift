@@ -2,6 +2,7 @@ import Cluster
 import KeyStore
 import RaftModel
 import State
+import StorageIO
 
 /// Entries as clients, members and the leader's clock make them, drawn from a seed.
 struct RandomState {
@@ -86,19 +87,4 @@ struct RandomState {
         }
         apply(request, state)
     }
-}
-
-struct SplitMix64 {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var bits = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        bits = (bits ^ (bits >> 27)) &* 0x94d0_49bb_1331_11eb
-        return bits ^ (bits >> 31)
-    }
-
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(bound)) }
 }

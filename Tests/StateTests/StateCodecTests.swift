@@ -1,5 +1,6 @@
 import KeyStore
 import RaftModel
+import StorageIO
 import Testing
 
 @testable import State

@@ -1,3 +1,4 @@
+import FixtureSupport
 import RaftModel
 import Storage
 import StorageIO

@@ -1,3 +1,4 @@
+import FixtureSupport
 import Foundation
 
 /// Runs text files of commands and their expected outputs.

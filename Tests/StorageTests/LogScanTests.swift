@@ -1,3 +1,4 @@
+import FixtureSupport
 import RaftModel
 @testable import Storage
 import StorageIO

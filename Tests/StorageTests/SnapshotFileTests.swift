@@ -60,7 +60,7 @@ import Testing
 
     /// Any bytes at all, and snapshots with a few bytes changed: an error, or what was written.
     @Test func readerNeverTraps() throws {
-        var random = SplitMix(seed: 20_261_127)
+        var random = SplitMix64(seed: 20_261_127)
         let state = SnapshotFixture.state(2000)
         let bytes = try SnapshotFixture.bytes(state)
         let fixture = try SnapshotFixture()
@@ -133,18 +133,5 @@ import Testing
         let output = pipe.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         return (process.terminationStatus, output)
-    }
-}
-
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var bits = (state ^ (state >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        bits = (bits ^ (bits >> 27)) &* 0x94d0_49bb_1331_11eb
-        return bits ^ (bits >> 31)
     }
 }

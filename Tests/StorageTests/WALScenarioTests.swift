@@ -1,3 +1,4 @@
+import FixtureSupport
 import Foundation
 import RaftModel
 @testable import Storage

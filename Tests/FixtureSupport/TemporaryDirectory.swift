@@ -1,12 +1,12 @@
 import Foundation
 
 /// A directory that is there as long as this object.
-final class TemporaryDirectory: Sendable {
-    let path: String
+package final class TemporaryDirectory: Sendable {
+    package let path: String
 
-    init() throws {
+    package init() throws {
         let url = FileManager.default.temporaryDirectory
-            .appending(path: "kvd-storage-\(UUID().uuidString)")
+            .appending(path: "kvd-test-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         path = url.path(percentEncoded: false)
     }
