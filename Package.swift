@@ -66,6 +66,7 @@ let package = Package(
         module("StorageIO", ["CKvd"]),
         module("Storage", ["CKvd", "CLZ4", "ProtoWire", "RaftModel", "StorageIO"]),
         module("KeyStore"),
+        module("Metrics"),
         module("Logs", [log]),
         module("Cluster", ["RaftModel", outside("Crypto", "swift-crypto")]),
         module("State", ["KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
@@ -86,16 +87,20 @@ let package = Package(
             ["RaftModel", "ProtoWire", "Cluster", "Logs", nioCore, nioPosix, nioHTTP, log]),
         module(
             "ClientAPI",
-            ["KVServer", "KeyStore", "Cluster", "RaftModel", nioCore, nioPosix, nioHTTP, log]),
+            [
+                "KVServer", "KeyStore", "Cluster", "Metrics", "RaftModel", nioCore, nioPosix,
+                nioHTTP,
+                log,
+            ]),
         .systemLibrary(name: "CEpoll", path: "Sources/BenchCore/CEpoll"),
         module("BenchCore", ["CEpoll", histogram]),
         program(
             "kvd",
             [
                 "ClientAPI", "Transport", "KVServer", "StateFiles", "State", "Storage", "StorageIO",
-                "KeyStore",
-                "Cluster",
-                "Configuration", "Logs", "Raft", "RaftModel", nioCore, nioPosix, log,
+                "KeyStore", "Cluster", "Configuration", "Logs", "Metrics", "Raft", "RaftModel",
+                nioCore,
+                nioPosix, log,
             ]),
         program("kvd-bench", ["BenchCore", arguments]),
         program("kvd-dump", ["DumpCore", "StorageIO", arguments]),
@@ -117,6 +122,7 @@ let package = Package(
             "StorageTests",
             ["FixtureSupport", "Storage", "StorageIO", "ProtoWire", "RaftModel"]),
         tests("KeyStoreTests", ["KeyStore"]),
+        tests("MetricsTests", ["Metrics"]),
         tests("LogsTests", ["Logs", log]),
         tests("ClusterTests", ["Cluster", "RaftModel"]),
         tests(

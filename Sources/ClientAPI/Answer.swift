@@ -1,12 +1,21 @@
 internal import KVServer
+internal import Metrics
 
 /// The statuses that the client port gives.
-enum Status: Equatable {
+enum Status: Int, CaseIterable {
     case ok, created, noContent
     case movedPermanently
     case badRequest, unauthorized, forbidden, notFound, methodNotAllowed, preconditionFailed
     case expectationFailed, headersTooLarge
     case internalServerError, notImplemented, serviceUnavailable
+
+    /// No failure: a redirection too, since it says what was asked.
+    var isFailure: Bool {
+        switch self {
+        case .ok, .created, .noContent, .movedPermanently: false
+        default: true
+        }
+    }
 
     /// Status and reason, as in a status line.
     var text: StaticString {
@@ -35,7 +44,7 @@ enum Status: Equatable {
 /// Which header an answer has is settled in `reference/client-api.md` §1, §3 and §8.
 struct Answer {
     enum ContentType {
-        case json, plainText, html, bytes
+        case json, plainText, html, bytes, metrics
 
         var text: StaticString {
             switch self {
@@ -43,6 +52,7 @@ struct Answer {
             case .plainText: "text/plain; charset=utf-8"
             case .html: "text/html; charset=utf-8"
             case .bytes: "application/octet-stream"
+            case .metrics: Metrics.contentType
             }
         }
     }

@@ -49,11 +49,14 @@ extension ClientServer {
         switch RouteTable.resolve(line, MethodSet(method), scratch: &pathScratch) {
         case .endpoint(.keys, let target):
             return handleKeys(request, target, ticket: ticket, isReadable: isReadable)
-        case .endpoint(.backup, _): return backup()
+        case .endpoint(.backup, _):
+            requestKind = .backup
+            return backup()
         case .badTarget: return .answer(badRequest(""))
         // On every path, known or not.
         case _ where method == .OPTIONS: return .answer(Answer(.ok, nil))
         case .endpoint(let endpoint, let target):
+            requestKind = RequestKind(endpoint)
             return .answer(answer(endpoint, request, target))
         case .redirection(let target):
             return .answer(redirection(target, isGet: method == .GET))
@@ -70,6 +73,9 @@ extension ClientServer {
         case .members: members(request, target)
         case .machines: machines()
         case .statsSelf: statsSelf()
+        case .statsStore: statsStore()
+        case .statsLeader: statsLeader()
+        case .metrics: metrics()
         case .authEnabled: authEnabled(request)
         case .version: version()
         case .health: health()

@@ -46,6 +46,10 @@ extension ClientServer {
     private func handle(
         _ keys: KeysRequest, _ target: RequestTarget, ticket: Ticket, isReadable: Bool
     ) -> Handling {
+        if !isReadable {
+            requestKind = RequestKind(keys)
+            meter.began(requestKind)
+        }
         let path = storePath(target.path)
         switch keys.operation {
         case .write:
@@ -88,6 +92,7 @@ extension ClientServer {
 
     private func read(_ path: UnsafeRawBufferPointer, _ keys: KeysRequest) -> Answer {
         do throws(StoreError) {
+            if keys.isRecursive { meter.readRecursively() }
             let node = try engine.store.get(path)
             listing.write(
                 node, key: ByteWriter.clientKey(path), isRecursive: keys.isRecursive,

@@ -1,5 +1,6 @@
 internal import Cluster
 internal import KVServer
+internal import KeyStore
 internal import RaftModel
 
 /// How this member is. Source: `reference/client-api.md` §9 and §10.
@@ -41,6 +42,42 @@ extension ClientServer {
         body.append(",\"sendAppendRequestCnt\":")
         body.append(decimal: counters.appendsSent)
         body.append("}")
+        return Answer(.ok, .json)
+    }
+}
+
+extension ClientServer {
+    /// What the store has counted. Unlike etcd's, a failure is never counted as a success.
+    func statsStore() -> Answer {
+        let statistics = engine.store.statistics
+        body.append("{")
+        for (name, count) in zip(StoreStatistics.counterNames, statistics.counters) {
+            body.append(jsonString: name)
+            body.append(":")
+            body.append(decimal: count)
+            body.append(",")
+        }
+        body.append("\"watchers\":")
+        body.append(decimal: statistics.watchers)
+        body.append("}")
+        return Answer(.ok, .json)
+    }
+
+    /// How long the followers take to answer. Only a leader knows.
+    func statsLeader() -> Answer {
+        guard engine.leadership.role == .leader else {
+            return message("not current leader", Answer(.forbidden, .json))
+        }
+        body.append("{\"leader\":\"")
+        body.append(hex: engine.configuration.member.rawValue)
+        body.append("\",\"followers\":{")
+        for (position, peer) in (reporter?.peerLatencies() ?? []).enumerated() {
+            body.append(position == 0 ? "\"" : ",\"")
+            body.append(hex: peer.member.rawValue)
+            body.append("\":")
+            body.append(text: peer.json)
+        }
+        body.append("}}")
         return Answer(.ok, .json)
     }
 }

@@ -37,6 +37,13 @@ package final class ClientServer {
     private var hasWork = false
     private(set) var isStopping = false
 
+    /// Without one, the page of metrics has the requests, the store and the engine only.
+    package weak var reporter: (any MemberReporter)?
+    var meter = RequestMeter()
+    var attention = Attention()
+    /// What the request handled last turned out to be.
+    var requestKind = RequestKind.other
+
     // Memory used again for each request; see `ByteWriter`.
     var pathScratch = ByteWriter()
     var keyScratch = ByteWriter()
@@ -84,6 +91,9 @@ package final class ClientServer {
         }
         sharedEvent.forget()
         flush()
+        if answers.count == 1, notifications.isEmpty {
+            connection(at: answers[0].0.connection)?.awaitNext()
+        }
     }
 
     /// Ends watches that the store gave up, because its state was replaced by a snapshot's.
@@ -91,6 +101,7 @@ package final class ClientServer {
         for watcher in watchers {
             let ticket = Ticket(watcher)
             connection(at: ticket.connection)?.endWatch(number: ticket.request)
+            meter.endedWatch()
         }
         flush()
     }
@@ -138,6 +149,12 @@ package final class ClientServer {
         guard hasWork else { return }
         hasWork = false
         wake()
+    }
+
+    static func monotonicNanoseconds() -> Int64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
     }
 
     static func unixNanoseconds() -> Int64 {

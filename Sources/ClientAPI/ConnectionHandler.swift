@@ -34,6 +34,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// Parts that came with the read being decoded.
     private var partsInRead = 0
 
+    /// Asked for by `awaitNext` when it is first needed.
+    private var socket: CInt?
+
     /// A connection that has sent a large answer gives its memory back.
     private static let keptBytesMax = 64 << 10
 
@@ -85,7 +88,19 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelReadComplete(context: ChannelHandlerContext) {
         partsInRead = 0
+        let isAnswered = willFlush && order.inFlightCount == 0
         server.flush()
+        if isAnswered { awaitNext() }
+    }
+
+    /// See `Attention`.
+    func awaitNext() {
+        guard let context, server.attention.isWorthwhile(after: place) else { return }
+        if socket == nil {
+            // Dear, so once. It stays open at least as long as this handler has its context.
+            socket = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable { $0 }
+        }
+        if let socket { server.attention.wait(for: socket) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -186,7 +201,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func start(_ request: ClientRequest, _ number: UInt32) {
         let ticket = Ticket(connection: place, request: number)
-        switch server.handle(request, ticket: ticket, isReadable: false) {
+        let begun = ClientServer.monotonicNanoseconds()
+        server.requestKind = .other
+        let handling = server.handle(request, ticket: ticket, isReadable: false)
+        order.note(RequestMeter.Start(kind: server.requestKind, at: begun), of: number)
+        switch handling {
         case .answer(let answer): send(answer, number)
         case .proposed: break
         case .waitsToRead: pendingRead = request
@@ -197,7 +216,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Sends an answer whose body lies in the server's memory.
     private func send(_ answer: Answer, _ number: UInt32) {
-        switch order.placement(of: number) {
+        let placement = order.placement(of: number)
+        if placement != .gone {
+            server.meter.ended(
+                order.start(of: number), answer.status,
+                now: ClientServer.monotonicNanoseconds())
+        }
+        switch placement {
         case .gone: return
         case .now(let framing):
             server.write(answer, framing: framing, into: &outgoing)
@@ -252,6 +277,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard let watch, watch.number == number, let context else { return }
         if watch.isStream && !isWritable {
             // It has not taken what it got so far: it would never catch up, only use up memory.
+            server.meter.cutStream()
             context.close(promise: nil)
             return
         }

@@ -40,6 +40,7 @@ struct RequestOrder {
     private struct Slot {
         let framing: AnswerFraming
         let isWrite: Bool
+        var start = RequestMeter.Start()
         var held: ByteBuffer?
     }
 
@@ -177,6 +178,19 @@ struct RequestOrder {
     }
 
     // MARK: - Answers
+
+    /// Notes what a request that has just started is and when that was.
+    mutating func note(_ start: RequestMeter.Start, of number: UInt32) {
+        let position = Int(number &- firstNumber)
+        guard position < started.count else { return }
+        started[offset: position].start = start
+    }
+
+    /// What was noted of a request that waits for its answer.
+    func start(of number: UInt32) -> RequestMeter.Start {
+        let position = Int(number &- firstNumber)
+        return position < started.count ? started[offset: position].start : RequestMeter.Start()
+    }
 
     func placement(of number: UInt32) -> Placement {
         let position = Int(number &- firstNumber)

@@ -31,10 +31,11 @@ struct MethodSet: OptionSet {
 enum Endpoint: Equatable {
     case keys
     case members, machines
-    case statsSelf
+    case statsSelf, statsStore, statsLeader
     case authEnabled
     case version, health
     case backup
+    case metrics
     /// Known, but nothing is served there yet: the 404 page.
     case absent
 }
@@ -114,8 +115,8 @@ enum RouteTable {
         Route("/v2/members/", .below, memberMethods, memberAllow, .members),
         Route("/v2/machines", .exact, [.get, .head], "GET,HEAD", .machines),
         Route("/v2/stats/self", .exact, .get, "GET", .statsSelf),
-        Route("/v2/stats/leader", .exact, .get, "GET", .absent),
-        Route("/v2/stats/store", .exact, .get, "GET", .absent),
+        Route("/v2/stats/leader", .exact, .get, "GET", .statsLeader),
+        Route("/v2/stats/store", .exact, .get, "GET", .statsStore),
         Route("/v2/auth/roles", .exact, .get, "GET", .absent),
         Route("/v2/auth/roles/", .exact, .get, "GET", .absent),
         Route("/v2/auth/roles/", .below, authMethods, authAllow, .absent),
@@ -126,7 +127,7 @@ enum RouteTable {
         Route("/version", .exact, .get, "GET", .version),
         Route("/health", .exact, .get, "GET", .health),
         Route("/v2/admin/backup", .exact, .get, "GET", .backup),
-        Route("/metrics", .exact, .all, "", .absent),
+        Route("/metrics", .exact, .all, "", .metrics),
         Route("/debug/vars", .exact, .get, "GET", .absent),
         Route("/config/local/log", .exact, .put, "PUT", .absent),
     ]

@@ -98,6 +98,14 @@ package final class Engine {
     package var membership: Membership { state.membership }
     package var clusterVersion: SemanticVersion? { state.clusterVersion }
     package var appliedIndex: UInt64 { state.appliedIndex }
+    /// Of the log in memory, durable or not.
+    package var lastLogIndex: UInt64 { raft.lastIndex }
+    package var firstLogIndex: UInt64 { raft.firstIndex }
+    /// Writes that wait for their answer, and those of them that no leader has taken yet.
+    package var pendingCount: Int { pending.count }
+    package var queuedCount: Int { queue.count }
+    /// What a leader knows of the others; empty on any other member.
+    package var followers: [FollowerStatus] { raft.followers }
     var appliedTerm: UInt64 { state.appliedTerm }
 
     /// Moves the clocks, in nanoseconds: the monotonic one, which never goes back, and Unix time.

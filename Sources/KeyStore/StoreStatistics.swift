@@ -1,5 +1,7 @@
 /// The counters of `/v2/stats/store` (client-api.md §9), in its order. They are part of the
 /// replicated state: every member counts the same commands, though each its own reads.
+/// A failure counts as a failure: etcd 2.3.8 counts some of them as successes (the root refused, a
+/// directory where a file is wanted, a comparison for a deletion that does not hold).
 package struct StoreStatistics: Equatable, Sendable {
     package var getsSuccess: UInt64 = 0
     package var getsFail: UInt64 = 0
@@ -49,39 +51,23 @@ package struct StoreStatistics: Equatable, Sendable {
         if succeeded { setsSuccess += 1 } else { setsFail += 1 }
     }
 
-    /// A create stopped by a file on its way counts as a failed set too.
     mutating func countCreate(_ error: ErrorCode?) {
         if error == nil { createSuccess += 1 } else { createFail += 1 }
-        if error == .notDirectory { setsFail += 1 }
     }
 
-    /// Refused for the root or for a value given to a directory counts as a success, as in 2.3.8.
     mutating func countUpdate(_ error: ErrorCode?) {
-        if error == nil || error == .rootReadOnly || error == .notFile {
-            updateSuccess += 1
-        } else {
-            updateFail += 1
-        }
+        if error == nil { updateSuccess += 1 } else { updateFail += 1 }
     }
 
     mutating func countCompareAndSwap(_ error: ErrorCode?) {
-        if error == nil || error == .rootReadOnly {
-            compareAndSwapSuccess += 1
-        } else {
-            compareAndSwapFail += 1
-        }
+        if error == nil { compareAndSwapSuccess += 1 } else { compareAndSwapFail += 1 }
     }
 
     mutating func countDelete(_ error: ErrorCode?) {
-        if error == nil || error == .rootReadOnly { deleteSuccess += 1 } else { deleteFail += 1 }
+        if error == nil { deleteSuccess += 1 } else { deleteFail += 1 }
     }
 
-    /// A mismatch and a directory count as successes, as in 2.3.8.
     mutating func countCompareAndDelete(_ error: ErrorCode?) {
-        if error == nil || error == .compareFailed || error == .notFile {
-            compareAndDeleteSuccess += 1
-        } else {
-            compareAndDeleteFail += 1
-        }
+        if error == nil { compareAndDeleteSuccess += 1 } else { compareAndDeleteFail += 1 }
     }
 }

@@ -20,7 +20,7 @@ struct RaftLog: Sendable {
     private(set) var offsetTerm: UInt64
     /// Handed out to be made durable up to here.
     private(set) var emitted: UInt64
-    private var entries: [Entry]
+    private var entries: EntryChunks
     private var lastSlice = Slice()
 
     /// The slice that was cut last. Followers that keep up, and the disk, ask for the same one.
@@ -34,7 +34,7 @@ struct RaftLog: Sendable {
     init(offset: UInt64, term: UInt64, entries: [Entry]) {
         self.offset = offset
         offsetTerm = term
-        self.entries = entries
+        self.entries = EntryChunks(entries)
         emitted = offset + UInt64(entries.count)
         var expected = (index: offset, term: term)
         for entry in entries {
@@ -68,7 +68,8 @@ struct RaftLog: Sendable {
         guard let first = new.first else { return }
         precondition(first.index == lastIndex + 1, "entries are appended without gaps")
         precondition(first.term >= lastTerm, "terms never go back")
-        entries += new
+        entries.append(new)
+        entries.release(chunks: 1)
         if emitted + 1 == first.index {
             lastSlice = Slice(first: first.index, bytes: Self.cost(of: new), entries: new)
         }
@@ -77,12 +78,13 @@ struct RaftLog: Sendable {
     /// Forgets everything from `index` on.
     mutating func truncate(from index: UInt64) {
         precondition(index > offset && index <= lastIndex, "nothing to cut at \(index)")
-        entries.removeSubrange(position(index)...)
+        entries.removeAll(from: position(index))
         emitted = min(emitted, index - 1)
         lastSlice = Slice()
     }
 
-    /// Forgets everything up to and with `index`. Costs a move of what is left.
+    /// Forgets everything up to and with `index`; its memory is given back with the appends and
+    /// ticks that follow.
     mutating func compact(through index: UInt64) {
         precondition(index >= offset && index <= emitted, "only what is out may be compacted")
         guard let term = term(at: index), index > offset else { return }
@@ -120,7 +122,7 @@ struct RaftLog: Sendable {
             bytes += cost
             end += 1
         }
-        lastSlice = Slice(first: first, bytes: bytes, entries: Array(entries[start..<end]))
+        lastSlice = Slice(first: first, bytes: bytes, entries: entries.array(start..<end))
         return (lastSlice.entries, bytes)
     }
 
@@ -152,15 +154,20 @@ struct RaftLog: Sendable {
     func confChanges(after index: UInt64) -> [UInt64] {
         let first = max(index + 1, firstIndex)
         guard first <= lastIndex else { return [] }
-        return entries[position(first)...].compactMap { $0.kind == .confChange ? $0.index : nil }
+        return (position(first)..<entries.count).compactMap { place in
+            entries[place].kind == .confChange ? entries[place].index : nil
+        }
     }
 
     /// What the entries from `first` through `last` cost together.
     func bytes(from first: UInt64, through last: UInt64) -> Int {
         let (first, last) = (max(first, firstIndex), min(last, lastIndex))
         guard first <= last else { return 0 }
-        return entries[position(first)...position(last)].reduce(0) { $0 + $1.costBytes }
+        return (position(first)...position(last)).reduce(0) { $0 + entries[$1].costBytes }
     }
+
+    /// A heartbeat interval has passed: gives back some of what was forgotten.
+    mutating func tick() { entries.release(chunks: 16) }
 
     private static func cost(of entries: [Entry]) -> Int {
         entries.reduce(0) { $0 + $1.costBytes }

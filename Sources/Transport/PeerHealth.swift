@@ -8,6 +8,11 @@ package struct PeerHealth: Equatable, Sendable {
     package private(set) var smoothedRoundTrip: Duration?
     /// The peer's wall clock minus ours, give or take half a round trip.
     package private(set) var clockDifference: Duration?
+    /// All round trips, in milliseconds.
+    package private(set) var sum = 0.0
+    package private(set) var sumOfSquares = 0.0
+    package private(set) var shortest = Double.infinity
+    package private(set) var longest = 0.0
     /// Whether the last probe was answered; true before the first.
     package private(set) var isHealthy = true
 
@@ -20,6 +25,11 @@ package struct PeerHealth: Equatable, Sendable {
         let smoothed = smoothedRoundTrip ?? roundTrip
         smoothedRoundTrip = smoothed + (roundTrip - smoothed) / 8
         self.clockDifference = clockDifference
+        let milliseconds = roundTrip / .milliseconds(1)
+        sum += milliseconds
+        sumOfSquares += milliseconds * milliseconds
+        shortest = min(shortest, milliseconds)
+        longest = max(longest, milliseconds)
     }
 
     mutating func lost() {

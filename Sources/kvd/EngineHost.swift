@@ -47,8 +47,9 @@ final class EngineHost {
         var writer: LogWriter<PosixStorage>
         var peers: PeerTransport
         var clients: ClientServer
-        /// The clients' server refers to it weakly.
+        /// The clients' server refers to these two weakly.
         var backups: LiveBackups
+        var metrics: LiveMetrics
     }
 
     init(

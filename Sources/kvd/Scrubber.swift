@@ -23,6 +23,19 @@ final class Scrubber: Sendable {
     private let worker = SerialWorker(named: "kvd-scrub", isBackground: true)
     private let isStopping = Atomic(false)
     private let log = Logger(label: "scrub")
+    private let counted = Mutex(Statistics())
+
+    /// Since the start.
+    struct Statistics: Sendable {
+        var roundCount: UInt64 = 0
+        var readBytes: UInt64 = 0
+        var damageCount: UInt64 = 0
+        /// Unix nanoseconds of the end of the last whole round; 0: none yet.
+        var lastRoundAt: Int64 = 0
+        var lastRoundDamageCount: UInt64 = 0
+    }
+
+    var statistics: Statistics { counted.withLock { $0 } }
 
     /// Some 16 MB a second: a gigabyte a minute is soon enough.
     private static let pieceBytes = 1 << 20
@@ -47,6 +60,14 @@ final class Scrubber: Sendable {
                 found(finding)
             }
             guard !isStopping.load(ordering: .relaxed) else { return }
+            let end = (bytes: UInt64(bytes), damages: UInt64(damages))
+            counted.withLock { counted in
+                counted.roundCount += 1
+                counted.readBytes += end.bytes
+                counted.damageCount += end.damages
+                counted.lastRoundDamageCount = end.damages
+                counted.lastRoundAt = WallClock.unixNanoseconds
+            }
             let seconds = (MachineClock.monotonicNanoseconds - started) / 1_000_000_000
             log.info("read \(bytes) bytes again in \(seconds) s: \(damages) damaged files")
         }

@@ -132,8 +132,10 @@ final class Server: Sendable {
         let clients = ClientServer(engine: engine, eventLoop: loop) { host.needsPump() }
         let backups = LiveBackups(engine, keeper)
         clients.backupProvider = backups
+        let metrics = LiveMetrics(engine, writer, keeper, peers)
+        clients.reporter = metrics
         let parts = EngineHost.Parts(
-            writer: writer, peers: peers, clients: clients, backups: backups)
+            writer: writer, peers: peers, clients: clients, backups: backups, metrics: metrics)
         return NIOLoopBound(
             Running(host: host, parts: parts, wantsSnapshot: boot.wantsSnapshot), eventLoop: loop)
     }
@@ -193,6 +195,7 @@ final class Server: Sendable {
             let host = running.value.host
             let scrubber = Scrubber(host.directory, host.keeper.directory)
             host.scrub(every: interval, scrubber)
+            running.value.parts.metrics.scrubber = scrubber
             return scrubber
         }.wait()
     }

@@ -1,6 +1,7 @@
 import Cluster
 import KeyStore
 import Logging
+import Metrics
 import NIOCore
 import RaftModel
 import State
@@ -45,6 +46,22 @@ final class SnapshotKeeper: Sendable {
     /// What came from a leader and waits for Raft's word that it counts.
     private let arrived = Mutex<[(metadata: SnapshotMetadata, arrival: Arrival)]>([])
 
+    private let counted = Mutex(Statistics())
+
+    /// Of snapshots of our own, since the start.
+    struct Statistics: Sendable {
+        var saves = DurationHistogram(firstNanoseconds: 1_000_000, boundsCount: 14)
+        /// The part of it that made bytes of the state; the rest wrote them, or waited to.
+        var marshallings = DurationHistogram(firstNanoseconds: 1_000_000, boundsCount: 14)
+        var failureCount: UInt64 = 0
+        var writtenBytes: UInt64 = 0
+        var lastFileBytes: UInt64 = 0
+        var lastStateBytes: UInt64 = 0
+        var purgedCount: UInt64 = 0
+    }
+
+    var statistics: Statistics { counted.withLock { $0 } }
+
     struct Arrival: Sendable {
         var image: StateImage
         var stateBytes: Int
@@ -74,7 +91,14 @@ final class SnapshotKeeper: Sendable {
             let started = MachineClock.monotonicNanoseconds
             do throws(SnapshotError) {
                 let file = try write(image, pace: pace)
-                let took = (MachineClock.monotonicNanoseconds - started) / 1_000_000
+                let nanoseconds = MachineClock.monotonicNanoseconds - started
+                let took = nanoseconds / 1_000_000
+                counted.withLock { counted in
+                    counted.saves.record(nanoseconds: nanoseconds)
+                    counted.writtenBytes += UInt64(file.fileBytes)
+                    counted.lastFileBytes = UInt64(file.fileBytes)
+                    counted.lastStateBytes = UInt64(file.stateBytes)
+                }
                 log.info(
                     """
                     saved snapshot at index \(image.index): \(image.nodeCount) keys, \
@@ -87,6 +111,7 @@ final class SnapshotKeeper: Sendable {
                             metadata: image.metadata, stateBytes: Int(file.stateBytes),
                             oldestIndex: oldestIndex() ?? image.index)))
             } catch {
+                counted.withLock { $0.failureCount += 1 }
                 done(.failure(error))
             }
         }
@@ -96,7 +121,15 @@ final class SnapshotKeeper: Sendable {
         let writer = try directory.create(header(of: image), pace: pace)
         do throws(SnapshotError) {
             var encoder = StateEncoder(image)
-            while try encoder.next({ piece throws(SnapshotError) in try writer.append(piece) }) {}
+            let started = MachineClock.monotonicNanoseconds
+            var writing: Int64 = 0
+            while try encoder.next({ piece throws(SnapshotError) in
+                let begun = MachineClock.monotonicNanoseconds
+                try writer.append(piece)
+                writing += MachineClock.monotonicNanoseconds - begun
+            }) {}
+            let marshalling = MachineClock.monotonicNanoseconds - started - writing
+            counted.withLock { $0.marshallings.record(nanoseconds: marshalling) }
             return try writer.finish()
         } catch {
             writer.abandon()
@@ -107,6 +140,7 @@ final class SnapshotKeeper: Sendable {
     private func removeOld() {
         do throws(StorageError) {
             for name in try directory.purge(keeping: filesMax) {
+                counted.withLock { $0.purgedCount += 1 }
                 log.info("purged file \(directory.path(of: name)) successfully")
             }
         } catch {

@@ -5,6 +5,8 @@ import Testing
 
 /// Every recorded exchange with a real etcd 2.3.8, against `kvd`.
 ///
+/// Where kvd answers otherwise on purpose is in `Fixtures/golden/differences.txt`, step by step.
+///
 /// Scenarios that need what kvd does not have yet are named in `Fixtures/golden/open.txt`, each with
 /// why. One that is named there and passes fails this test, so that the list stays true.
 @Suite struct RecordedExchangesTests {
@@ -17,8 +19,11 @@ import Testing
         #expect(scenarios.reduce(0) { $0 + $1.steps.count } == 948)
         let open = try Self.openScenarios()
         #expect(Set(open).isSubset(of: scenarios.map(\.name)))
+        let wanted = try GoldenDifference.load(
+            Self.folder.appendingPathComponent("differences.txt"))
         for scenario in scenarios {
-            let differences = try GoldenReplay.run([scenario], start: Self.start)
+            let found = try GoldenReplay.run([scenario], start: Self.start)
+            let differences = GoldenDifference.unexpected(found, of: scenario, wanted)
             if open.contains(scenario.name) {
                 #expect(!differences.isEmpty, "\(scenario) passes: take it off open.txt")
             } else {
