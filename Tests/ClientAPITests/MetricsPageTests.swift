@@ -1,4 +1,5 @@
 import GoldenSupport
+import KVServer
 import NIOPosix
 import Testing
 
