@@ -86,7 +86,10 @@ let package = Package(
             ["RaftModel", "ProtoWire", "Cluster", "Logs", nioCore, nioPosix, nioHTTP, log]),
         module(
             "ClientAPI",
-            ["KVServer", "KeyStore", "Cluster", "RaftModel", nioCore, nioPosix, nioHTTP, log]),
+            [
+                "KVServer", "KeyStore", "Cluster", "Raft", "RaftModel", "Logs", nioCore, nioPosix,
+                nioHTTP, log,
+            ]),
         .systemLibrary(name: "CEpoll", path: "Sources/BenchCore/CEpoll"),
         module("BenchCore", ["CEpoll", histogram]),
         program(
@@ -133,7 +136,7 @@ let package = Package(
         tests(
             "ClientAPITests",
             [
-                "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Raft",
+                "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Logs", "Raft",
                 "RaftModel",
                 nioCore, nioPosix, nioHTTP,
             ]),

@@ -53,8 +53,8 @@ extension ClientServer {
         case .badTarget: return .answer(badRequest(""))
         // On every path, known or not.
         case _ where method == .OPTIONS: return .answer(Answer(.ok, nil))
-        case .endpoint(let endpoint, let target):
-            return .answer(answer(endpoint, request, target))
+        case .endpoint(.members, let target): return members(request, target, ticket: ticket)
+        case .endpoint(let endpoint, _): return .answer(answer(endpoint, request))
         case .redirection(let target):
             return .answer(redirection(target, isGet: method == .GET))
         case .notFound: return .answer(notFound())
@@ -63,16 +63,17 @@ extension ClientServer {
     }
 
     private func answer(
-        _ endpoint: Endpoint, _ request: ClientRequest, _ target: RequestTarget
+        _ endpoint: Endpoint, _ request: ClientRequest
     ) -> Answer {
         switch endpoint {
-        case .keys, .backup: preconditionFailure("these are handled apart")
-        case .members: members(request, target)
+        case .keys, .members, .backup: preconditionFailure("these are handled apart")
         case .machines: machines()
         case .statsSelf: statsSelf()
         case .authEnabled: authEnabled(request)
         case .version: version()
         case .health: health()
+        case .debugVariables: debugVariables()
+        case .logLevel: setLogLevel(request)
         case .absent: notFound()
         }
     }

@@ -35,6 +35,7 @@ enum Endpoint: Equatable {
     case authEnabled
     case version, health
     case backup
+    case debugVariables, logLevel
     /// Known, but nothing is served there yet: the 404 page.
     case absent
 }
@@ -127,7 +128,7 @@ enum RouteTable {
         Route("/health", .exact, .get, "GET", .health),
         Route("/v2/admin/backup", .exact, .get, "GET", .backup),
         Route("/metrics", .exact, .all, "", .absent),
-        Route("/debug/vars", .exact, .get, "GET", .absent),
-        Route("/config/local/log", .exact, .put, "PUT", .absent),
+        Route("/debug/vars", .exact, .get, "GET", .debugVariables),
+        Route("/config/local/log", .exact, .put, "PUT", .logLevel),
     ]
 }

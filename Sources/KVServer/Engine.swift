@@ -29,6 +29,7 @@ package final class Engine {
     var gatedReads: [(Ticket, deadline: Int64)] = []
     /// Commands that no leader has taken yet.
     var queue: [QueuedCommand] = []
+    var memberChanges = MemberChangeQueue()
     var requestIDs: RequestIDGenerator
 
     // MARK: Snapshots and what is compared with others; see `Engine+Snapshots`, `+Verification`.
@@ -150,6 +151,7 @@ package final class Engine {
             send(ready.messages)
             effects.snapshotsWanted += ready.snapshotsWanted
             for state in ready.readStates { reads.confirm(state.context, index: state.index) }
+            ready.refusedConfChanges.forEach(memberChangeRefused)
             apply(ready.committed)
             guard stopReason == nil, !raft.isStateVoid else { return }
             if let last = ready.committed.last { raft.applied(through: last.index) }
