@@ -88,9 +88,8 @@ let package = Package(
         module(
             "ClientAPI",
             [
-                "KVServer", "KeyStore", "Cluster", "Metrics", "RaftModel", nioCore, nioPosix,
-                nioHTTP,
-                log,
+                "KVServer", "KeyStore", "Cluster", "Metrics", "Raft", "RaftModel", "Logs", nioCore,
+                nioPosix, nioHTTP, log,
             ]),
         .systemLibrary(name: "CEpoll", path: "Sources/BenchCore/CEpoll"),
         module("BenchCore", ["CEpoll", histogram]),
@@ -139,7 +138,7 @@ let package = Package(
         tests(
             "ClientAPITests",
             [
-                "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Raft",
+                "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Logs", "Raft",
                 "RaftModel",
                 nioCore, nioPosix, nioHTTP,
             ]),

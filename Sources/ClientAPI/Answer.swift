@@ -6,6 +6,7 @@ enum Status: Int, CaseIterable {
     case ok, created, noContent
     case movedPermanently
     case badRequest, unauthorized, forbidden, notFound, methodNotAllowed, preconditionFailed
+    case conflict, gone, unsupportedMediaType
     case expectationFailed, headersTooLarge
     case internalServerError, notImplemented, serviceUnavailable
 
@@ -30,6 +31,9 @@ enum Status: Int, CaseIterable {
         case .notFound: "404 Not Found"
         case .methodNotAllowed: "405 Method Not Allowed"
         case .preconditionFailed: "412 Precondition Failed"
+        case .conflict: "409 Conflict"
+        case .gone: "410 Gone"
+        case .unsupportedMediaType: "415 Unsupported Media Type"
         case .expectationFailed: "417 Expectation Failed"
         case .headersTooLarge: "431 Request Header Fields Too Large"
         case .internalServerError: "500 Internal Server Error"
@@ -44,11 +48,12 @@ enum Status: Int, CaseIterable {
 /// Which header an answer has is settled in `reference/client-api.md` §1, §3 and §8.
 struct Answer {
     enum ContentType {
-        case json, plainText, html, bytes, metrics
+        case json, jsonUTF8, plainText, html, bytes, metrics
 
         var text: StaticString {
             switch self {
             case .json: "application/json"
+            case .jsonUTF8: "application/json; charset=utf-8"
             case .plainText: "text/plain; charset=utf-8"
             case .html: "text/html; charset=utf-8"
             case .bytes: "application/octet-stream"
@@ -118,4 +123,6 @@ struct AnswerFraming: Equatable {
     var isHTTP10 = false
     /// The client wants to go on using the connection.
     var keepsAlive = true
+    /// The web page that the client is, if it may see the answer.
+    var grant = CrossOrigins.Grant.none
 }

@@ -20,8 +20,10 @@ struct AnswerEncoder: ~Copyable {
     private var dateLine = ByteWriter(capacity: 64)
     private var dateUnixSeconds = Int64.min
     private let clusterLine: [UInt8]
+    private let origins: CrossOrigins
 
-    init(clusterID: UInt64) {
+    init(clusterID: UInt64, origins: CrossOrigins = CrossOrigins([])) {
+        self.origins = origins
         var line = ByteWriter(capacity: 64)
         line.append("X-Etcd-Cluster-Id: ")
         line.append(hex: clusterID)
@@ -85,6 +87,7 @@ struct AnswerEncoder: ~Copyable {
             appendLine("X-Raft-Index: ", at.raftIndex)
             appendLine("X-Raft-Term: ", at.raftTerm)
         }
+        if framing.grant != .none { head.append(origins.lines(of: framing.grant)) }
         if !answer.backupLines.isEmpty { head.append(answer.backupLines) }
         if unixSeconds != dateUnixSeconds { renewDate(unixSeconds) }
         head.append(dateLine.bytes)

@@ -9,6 +9,8 @@ struct ClientRequest {
     var facts: HeadFacts
     /// The body was longer than one of its kind may be.
     var isBodyTooLarge = false
+    /// Set by the connection, as only its server knows who is allowed.
+    var grant = CrossOrigins.Grant.none
 
     /// Whether it changes the store, if it is a keys request: such requests of one connection may
     /// be under way at the same time.
@@ -22,7 +24,7 @@ struct ClientRequest {
     var framing: AnswerFraming {
         AnswerFraming(
             isHead: head.method == .HEAD, isHTTP10: head.version.minor == 0,
-            keepsAlive: head.isKeepAlive && !facts.isUpgrade)
+            keepsAlive: head.isKeepAlive && !facts.isUpgrade, grant: grant)
     }
 }
 

@@ -55,9 +55,12 @@ extension ClientServer {
         case .badTarget: return .answer(badRequest(""))
         // On every path, known or not.
         case _ where method == .OPTIONS: return .answer(Answer(.ok, nil))
-        case .endpoint(let endpoint, let target):
+        case .endpoint(.members, let target):
+            requestKind = .members
+            return members(request, target, ticket: ticket)
+        case .endpoint(let endpoint, _):
             requestKind = RequestKind(endpoint)
-            return .answer(answer(endpoint, request, target))
+            return .answer(answer(endpoint, request))
         case .redirection(let target):
             return .answer(redirection(target, isGet: method == .GET))
         case .notFound: return .answer(notFound())
@@ -66,11 +69,10 @@ extension ClientServer {
     }
 
     private func answer(
-        _ endpoint: Endpoint, _ request: ClientRequest, _ target: RequestTarget
+        _ endpoint: Endpoint, _ request: ClientRequest
     ) -> Answer {
         switch endpoint {
-        case .keys, .backup: preconditionFailure("these are handled apart")
-        case .members: members(request, target)
+        case .keys, .members, .backup: preconditionFailure("these are handled apart")
         case .machines: machines()
         case .statsSelf: statsSelf()
         case .statsStore: statsStore()
@@ -79,6 +81,8 @@ extension ClientServer {
         case .authEnabled: authEnabled(request)
         case .version: version()
         case .health: health()
+        case .debugVariables: debugVariables()
+        case .logLevel: setLogLevel(request)
         case .absent: notFound()
         }
     }

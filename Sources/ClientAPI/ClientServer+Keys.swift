@@ -135,6 +135,7 @@ extension ClientServer {
         case .failed(let error): return answer(to: error)
         case .refused(let refusal):
             return keysError(.raftInternal, cause: refusal.description, index: 0)
+        case .memberChange(let kind, let result): return answer(toChange: kind, result)
         case .readable: preconditionFailure("a write is not answered with leave to read")
         }
     }

@@ -5,9 +5,15 @@ internal import RaftModel
 
 /// Who is in the cluster. Source: `reference/client-api.md` §8 and §10.
 extension ClientServer {
-    func members(_ request: ClientRequest, _ target: RequestTarget) -> Answer {
-        guard request.head.method == .GET else { return notFound() }
+    func members(
+        _ request: ClientRequest, _ target: RequestTarget, ticket: Ticket
+    ) -> Handling {
         let rest = UnsafeRawBufferPointer(rebasing: target.path["/v2/members".utf8.count...])
+        guard request.head.method != .GET else { return .answer(listing(rest)) }
+        return changeMembers(request, rest, ticket: ticket)
+    }
+
+    private func listing(_ rest: UnsafeRawBufferPointer) -> Answer {
         if rest.isEmpty || ByteSearch.equal(rest, "/") {
             body.append(MemberJSON.clientList(engine.membership.members))
             return .json(.ok)
@@ -33,6 +39,14 @@ extension ClientServer {
         body.append("{\"message\":\"")
         body.append(text)
         body.append("\"}")
+        return answer
+    }
+
+    /// As above, for a text that may need escaping.
+    func message(text: String, _ answer: Answer) -> Answer {
+        body.append("{\"message\":")
+        body.append(jsonString: text)
+        body.append("}")
         return answer
     }
 

@@ -1,6 +1,7 @@
 internal import KVServer
 internal import KeyStore
 internal import Metrics
+internal import Raft
 internal import RaftModel
 
 /// `/metrics`: what etcd 2.3 has under its names, everything else as `kvd_…`.
@@ -130,7 +131,8 @@ extension ClientServer {
             UInt64(engine.isDiskFull ? 1 : 0))
         page.family(
             "kvd_follower_lag", .gauge, "Entries that a follower lacks; on the leader only.")
-        for follower in engine.followers {
+        let id = engine.configuration.member
+        for follower in engine.raftStatus.progress where follower.id != id {
             let lag = engine.lastLogIndex - min(follower.match, engine.lastLogIndex)
             page.sample([("peer", "\(follower.id)")], lag)
         }

@@ -20,6 +20,7 @@ package final class ClientServer {
     package let engine: Engine
     package let configuration: ClientServerConfiguration
     let eventLoop: any EventLoop
+    let origins: CrossOrigins
     /// Unix nanoseconds of the start of this server, for `/v2/stats/self`.
     let startedAt: Int64
 
@@ -69,7 +70,9 @@ package final class ClientServer {
         self.eventLoop = eventLoop
         self.configuration = configuration
         self.wake = wake
-        encoder = AnswerEncoder(clusterID: engine.configuration.cluster.rawValue)
+        origins = CrossOrigins(configuration.allowedOrigins)
+        encoder = AnswerEncoder(
+            clusterID: engine.configuration.cluster.rawValue, origins: origins)
         startedAt = Self.unixNanoseconds()
     }
 

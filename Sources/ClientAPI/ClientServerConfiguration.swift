@@ -1,4 +1,6 @@
-/// The limits of the client port.
+package import Logs
+
+/// The limits of the client port, and what of the server's flags it goes by.
 package struct ClientServerConfiguration: Sendable {
     /// Requests that one connection may have in flight; past it nothing more is read from it.
     package var inFlightMax = 128
@@ -11,6 +13,11 @@ package struct ClientServerConfiguration: Sendable {
     package var headerBytesMax = 1 << 20
     /// Header fields of a request.
     package var headerFieldsMax = 256
+
+    /// `--cors`: origins whose web pages may call; `*` among them: all.
+    package var allowedOrigins: Set<String> = []
+    /// What `/config/local/log` sets.
+    package var logLevels = LogLevels.shared
 
     package init() {}
 }

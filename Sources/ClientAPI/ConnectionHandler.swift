@@ -158,7 +158,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch action {
         case .wait: return
         case .expectContinue: order.expectContinue()
-        case .submit(let request):
+        case .submit(var request):
+            if !server.origins.isEmpty {
+                request.grant = server.origins.grant(
+                    to: request.head.headers.first(name: "Origin"))
+            }
             // Mostly nothing is in its way, and it need not stand in line.
             if isWritable, !isAdvancing, let number = order.startAtOnce(request) {
                 isAdvancing = true

@@ -54,6 +54,8 @@ extension RequestKind {
         case .health: self = .health
         case .backup: self = .backup
         case .metrics: self = .metrics
+        case .debugVariables: self = .debug
+        case .logLevel: self = .log
         case .absent: self = .other
         }
     }

@@ -36,6 +36,7 @@ enum Endpoint: Equatable {
     case version, health
     case backup
     case metrics
+    case debugVariables, logLevel
     /// Known, but nothing is served there yet: the 404 page.
     case absent
 }
@@ -128,7 +129,7 @@ enum RouteTable {
         Route("/health", .exact, .get, "GET", .health),
         Route("/v2/admin/backup", .exact, .get, "GET", .backup),
         Route("/metrics", .exact, .all, "", .metrics),
-        Route("/debug/vars", .exact, .get, "GET", .absent),
-        Route("/config/local/log", .exact, .put, "PUT", .absent),
+        Route("/debug/vars", .exact, .get, "GET", .debugVariables),
+        Route("/config/local/log", .exact, .put, "PUT", .logLevel),
     ]
 }

@@ -47,9 +47,8 @@ extension ClusterID {
 extension UInt64 {
     /// Hex digits and nothing else; Swift's own parser would take a sign too.
     fileprivate init?(hexDigits text: some StringProtocol) {
-        guard !text.utf8.contains(UInt8(ascii: "+")), let value = UInt64(text, radix: 16) else {
-            return nil
-        }
+        let hasSign = text.utf8.first.map { $0 == UInt8(ascii: "+") || $0 == UInt8(ascii: "-") }
+        guard hasSign == false, let value = UInt64(text, radix: 16) else { return nil }
         self = value
     }
 }

@@ -8,11 +8,13 @@ struct JSONParser {
     init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     mutating func document() throws(JSONError) -> JSONValue {
-        let value = try value(depth: 0)
+        let value = try first()
         skipSpace()
         guard position == bytes.count else { throw JSONError(.trailingBytes, at: position) }
         return value
     }
+
+    mutating func first() throws(JSONError) -> JSONValue { try value(depth: 0) }
 
     private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 

@@ -24,6 +24,12 @@ package enum JSONValue: Equatable, Sendable {
         self = try parser.document()
     }
 
+    /// Parses the document that `bytes` begin with; whatever follows it is not looked at.
+    package init(parsingFirstOf bytes: [UInt8]) throws(JSONError) {
+        var parser = JSONParser(bytes)
+        self = try parser.first()
+    }
+
     /// An object's value for `key`, or nil: absent, null, or this is not an object.
     package subscript(key: String) -> JSONValue? {
         guard case .object(let fields) = self else { return nil }

@@ -103,6 +103,7 @@ package enum MemberJSON {
     /// The URLs in the body of `POST /v2/members` and `PUT /v2/members/ID`, not yet checked.
     package static func peerURLs(fromRequest bytes: [UInt8]) throws(JSONError) -> [String] {
         let body = try JSONValue(parsing: bytes)
+        if body == .null { return [] }
         guard case .object = body else {
             throw JSONError(.wrongType(expected: "an object", field: "body"), at: 0)
         }

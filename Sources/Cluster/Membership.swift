@@ -52,6 +52,29 @@ package struct Membership: Equatable, Sendable {
         }
     }
 
+    /// Whether the members that are started would be a quorum after a change, so that the cluster
+    /// could go on at once. A member counts as started that has published itself.
+    ///
+    /// A cluster of one may get a second member all the same: there is no other way to grow it.
+    package func keepsQuorum(after kind: ConfChange.Kind, _ id: MemberID) -> Bool {
+        var started = members.filter(\.isStarted)
+        switch kind {
+        case .update: return true
+        case .add:
+            let count = members.count + 1
+            return started.count > count / 2 || (started.count == 1 && count == 2)
+        case .remove:
+            let count = members.count - (self[id] == nil ? 0 : 1)
+            started.removeAll { $0.id == id }
+            return started.count > count / 2
+        }
+    }
+
+    /// How many are started, for people.
+    package var standing: String {
+        "\(members.filter(\.isStarted).count) of \(members.count) members are started"
+    }
+
     /// Validates and carries out a committed conf change; returns what it meant. Throws, and
     /// changes nothing, if the change is not allowed: the proposer gets that error.
     package mutating func apply(_ change: ConfChange) throws(MembershipError) -> Effect {

@@ -37,7 +37,8 @@ extension Engine {
         switch pending.take(command.id) {
         case .client(let ticket)?: effects.answers.append((ticket, outcome))
         case .publication?: published()
-        case nil: break
+        // Ids are given once, and this one was given to a conf change.
+        case .memberChange?, nil: break
         }
     }
 

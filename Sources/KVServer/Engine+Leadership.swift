@@ -12,6 +12,14 @@ extension Engine {
     package var memberID: MemberID { configuration.member }
     package var commitIndex: UInt64 { raft.commitIndex }
 
+    /// What Raft says of itself, for `/debug/vars`.
+    package var raftStatus: RaftStatus {
+        RaftStatus(
+            id: configuration.member, term: raft.term, vote: raft.vote, commit: raft.commitIndex,
+            leader: raft.leader, role: raft.role,
+            progress: raft.isLeader ? raft.memberStatuses : [])
+    }
+
     /// Whether writes can be taken as far as this member knows: there is a leader, and what it
     /// has committed gets here.
     package var isHealthy: Bool { raft.leader != .none && stopReason == nil }

@@ -11,6 +11,7 @@ extension Engine {
         _ change: ConfChange?, _ result: Result<Membership.Effect, MembershipError>, _ entry: Entry
     ) {
         raft.applyConfChange(change)
+        answerMemberChange(entry, result)
         switch result {
         case .success(let effect):
             describe(effect)

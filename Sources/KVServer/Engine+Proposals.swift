@@ -34,6 +34,7 @@ extension Engine {
 
     /// Proposes what is queued, if there is a leader to take it.
     func proposeQueued() {
+        proposeMemberChange()
         guard !queue.isEmpty, raft.leader != .none else { return }
         var entries: [Entry] = []
         entries.reserveCapacity(queue.count)
@@ -58,11 +59,14 @@ extension Engine {
         expireGatedReads()
         guard isAnyExpired else { return }
         queue.removeAll { !pending.isWaiting($0.id) }
+        memberChanges.removeAll { !pending.isWaiting($0) }
     }
 
     func giveUp(_ owner: PendingRequests.Owner, _ refusal: Refusal) {
         switch owner {
         case .client(let ticket): refuse(ticket, refusal)
+        case .memberChange(let ticket, let kind):
+            answer(ticket, kind, .failure(.refused(refusal)))
         case .publication: isPublishing = false
         }
     }
@@ -85,5 +89,6 @@ extension Engine {
         for (ticket, _) in gatedReads { refuse(ticket, refusal) }
         gatedReads.removeAll()
         queue.removeAll()
+        memberChanges.removeAll { _ in true }
     }
 }

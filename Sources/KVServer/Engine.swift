@@ -29,6 +29,7 @@ package final class Engine {
     var gatedReads: [(Ticket, deadline: Int64)] = []
     /// Commands that no leader has taken yet.
     var queue: [QueuedCommand] = []
+    var memberChanges = MemberChangeQueue()
     var requestIDs: RequestIDGenerator
 
     // MARK: Snapshots and what is compared with others; see `Engine+Snapshots`, `+Verification`.
@@ -104,8 +105,6 @@ package final class Engine {
     /// Writes that wait for their answer, and those of them that no leader has taken yet.
     package var pendingCount: Int { pending.count }
     package var queuedCount: Int { queue.count }
-    /// What a leader knows of the others; empty on any other member.
-    package var followers: [FollowerStatus] { raft.followers }
     var appliedTerm: UInt64 { state.appliedTerm }
 
     /// Moves the clocks, in nanoseconds: the monotonic one, which never goes back, and Unix time.
@@ -158,6 +157,7 @@ package final class Engine {
             send(ready.messages)
             effects.snapshotsWanted += ready.snapshotsWanted
             for state in ready.readStates { reads.confirm(state.context, index: state.index) }
+            ready.refusedConfChanges.forEach(memberChangeRefused)
             apply(ready.committed)
             guard stopReason == nil, !raft.isStateVoid else { return }
             if let last = ready.committed.last { raft.applied(through: last.index) }

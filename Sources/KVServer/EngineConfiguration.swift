@@ -27,6 +27,8 @@ package struct EngineConfiguration: Sendable {
     package var snapshotLogBytes = 64 << 20
     /// Entries between comparisons of the members' stores; 0: never.
     package var verifyEntryCount: UInt64 = 10_000
+    /// `--strict-reconfig-check`: see `Membership.keepsQuorum`.
+    package var refusesUnsafeReconfiguration = false
 
     package init(
         member: MemberID, cluster: ClusterID, attributes: MemberAttributes, electionTicks: Int,

@@ -1,4 +1,6 @@
+package import Cluster
 package import KeyStore
+package import RaftModel
 
 /// Where the log stood when a command was applied: the `X-Raft-Index` and `X-Raft-Term` headers.
 package struct AppliedAt: Equatable, Sendable {
@@ -48,6 +50,16 @@ package enum Refusal: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
+/// Why a member was not added, updated or removed.
+package enum MemberChangeFault: Error, Equatable, Sendable {
+    /// The cluster, as it was when the change's turn came, does not allow it.
+    case membership(MembershipError)
+    /// It was not applied, as far as this member knows.
+    case refused(Refusal)
+    /// `--strict-reconfig-check`: too few members are started to be a quorum after it.
+    case tooFewStarted
+}
+
 /// What came of a request that had to wait.
 package enum Outcome {
     /// The command was applied and changed the store.
@@ -56,6 +68,8 @@ package enum Outcome {
     case failed(StoreError)
     /// The command was not applied, as far as this member knows.
     case refused(Refusal)
+    /// What came of a conf change.
+    case memberChange(ConfChange.Kind, Result<Membership.Effect, MemberChangeFault>)
     /// A reader may now read the store as it is.
     case readable
 }

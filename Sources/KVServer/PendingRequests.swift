@@ -1,4 +1,5 @@
 import DequeModule
+import RaftModel
 
 /// The requests that wait for their command to be applied.
 ///
@@ -21,6 +22,8 @@ struct PendingRequests {
     /// Whom to tell.
     enum Owner: Equatable {
         case client(Ticket)
+        /// One who asked for a conf change.
+        case memberChange(Ticket, ConfChange.Kind)
         /// The engine's own: publication of name and client URLs.
         case publication
     }

@@ -129,7 +129,11 @@ final class Server: Sendable {
                 peerURLs: seed.configuration.advertisedPeerURLs,
                 electionTimeout: seed.configuration.electionTimeout),
             eventLoop: loop, delegate: host)
-        let clients = ClientServer(engine: engine, eventLoop: loop) { host.needsPump() }
+        var port = ClientServerConfiguration()
+        port.allowedOrigins = seed.configuration.allowedOrigins.origins
+        let clients = ClientServer(engine: engine, eventLoop: loop, configuration: port) {
+            host.needsPump()
+        }
         let backups = LiveBackups(engine, keeper)
         clients.backupProvider = backups
         let metrics = LiveMetrics(engine, writer, keeper, peers)
@@ -155,6 +159,7 @@ final class Server: Sendable {
         engine.snapshotEntryCount = configuration.snapshotEntryCount
         engine.snapshotLogBytes = configuration.snapshotLogBytes
         engine.verifyEntryCount = configuration.verifyEntryCount
+        engine.refusesUnsafeReconfiguration = configuration.refusesUnsafeReconfiguration
         return Engine(
             configuration: engine, restored: boot.restored, state: boot.state,
             snapshotStateBytes: boot.snapshotStateBytes, readableFrom: boot.readableFrom,

@@ -1,4 +1,6 @@
+import ClientAPI
 import GoldenSupport
+import KVServer
 import NIOPosix
 import Testing
 
@@ -6,11 +8,7 @@ import Testing
 @Suite struct GoldenTests {
     /// Scenarios about what this port does not serve yet, with the issue that brings it.
     static let open: [String: String] = [
-        "methods-admin": "/debug/vars, auth and /config/local/log",
-        "members-errors": "changes of members", "members-update": "changes of members",
-        "members-add-last": "changes of members", "members-strict": "changes of members",
-        "debug-vars": "/debug/vars", "config-log": "/config/local/log",
-        "cors-list": "CORS", "cors-star": "CORS", "auth-users": "auth", "auth-roles": "auth",
+        "auth-users": "auth", "auth-roles": "auth",
         "auth-enable-flow": "auth", "auth-permissions": "auth",
     ]
 
@@ -28,10 +26,29 @@ import Testing
         #expect(names.isSuperset(of: Self.open.keys))
     }
 
+    /// What the flags of a recorded server come to here.
+    private struct Flags {
+        var origins: Set<String> = []
+        var isStrict = false
+
+        init(_ arguments: [String]) {
+            isStrict = arguments.contains("--strict-reconfig-check")
+            guard let place = arguments.firstIndex(of: "--cors") else { return }
+            origins = Set(arguments[place + 1].split(separator: ",").map(String.init))
+        }
+    }
+
     @Test(arguments: served)
     func replay(scenario: GoldenScenario) throws {
-        let differences = try GoldenReplay.run([scenario]) { _ in
-            let node = try SingleNode(on: MultiThreadedEventLoopGroup.singleton.next())
+        let differences = try GoldenReplay.run([scenario]) { arguments in
+            let flags = Flags(arguments)
+            var configuration = ClientServerConfiguration()
+            configuration.allowedOrigins = flags.origins
+            let node = try SingleNode(
+                on: MultiThreadedEventLoopGroup.singleton.next(), configuration: configuration
+            ) { engine in
+                engine.refusesUnsafeReconfiguration = flags.isStrict
+            }
             return GoldenServer(port: node.port, peerURL: SingleNode.peerURL) {
                 try? node.stop()
             }

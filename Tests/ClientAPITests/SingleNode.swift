@@ -15,8 +15,8 @@ import RaftModel
 /// One member, alone in its cluster: the real engine and store behind the real client port on
 /// loopback. It has no disk: what it should make durable counts as durable at once.
 final class SingleNode: Sendable {
-    /// Nobody listens there.
-    static let peerURL = "http://127.0.0.1:1"
+    /// Nobody listens there. Sorts behind the URLs that recorded exchanges add to it.
+    static let peerURL = "http://127.0.0.1:29999"
 
     let port: Int
     private let eventLoop: any EventLoop
@@ -26,12 +26,13 @@ final class SingleNode: Sendable {
     /// - Parameter port: 0: any free one.
     init(
         on eventLoop: any EventLoop, port: Int = 0,
-        configuration: ClientServerConfiguration = ClientServerConfiguration()
+        configuration: ClientServerConfiguration = ClientServerConfiguration(),
+        engine configure: @escaping @Sendable (inout EngineConfiguration) -> Void = { _ in }
     ) throws {
         self.eventLoop = eventLoop
         let port = try port == 0 ? Self.freePort(eventLoop) : port
         loop = try eventLoop.submit {
-            let loop = SingleNodeLoop(eventLoop, port: port, configuration)
+            let loop = SingleNodeLoop(eventLoop, port: port, configuration, configure)
             loop.tick()
             return NIOLoopBound(loop, eventLoop: eventLoop)
         }.wait()
@@ -84,7 +85,10 @@ private final class SingleNodeLoop {
     private var isStopped = false
     private static let heartbeat = TimeAmount.milliseconds(20)
 
-    init(_ eventLoop: any EventLoop, port: Int, _ configuration: ClientServerConfiguration) {
+    init(
+        _ eventLoop: any EventLoop, port: Int, _ configuration: ClientServerConfiguration,
+        _ configure: (inout EngineConfiguration) -> Void
+    ) {
         self.eventLoop = eventLoop
         let urls = [SingleNode.peerURL]
         let id = MemberID(peerURLs: urls, token: Cluster.defaultToken)
@@ -95,6 +99,7 @@ private final class SingleNodeLoop {
                 name: "n1", clientURLs: ["http://127.0.0.1:\(port)"]),
             electionTicks: 10, heartbeatInterval: .milliseconds(20), seed: 1)
         engineConfiguration.historyEventsMax = 1000
+        configure(&engineConfiguration)
         engine = Engine(
             configuration: engineConfiguration,
             restored: Raft.RestoredState(

@@ -127,4 +127,34 @@ import Testing
         #expect(
             unmatched?.description.contains("unmatched member while checking PeerURLs") == true)
     }
+
+    // MARK: --strict-reconfig-check
+
+    /// `count` members, of whom the first `started` have published themselves.
+    private func membership(_ count: Int, started: Int) -> Membership {
+        Membership(
+            (1...count).map {
+                Member(
+                    id: MemberID(UInt64($0)), peerURLs: ["http://h:\($0)"],
+                    name: $0 <= started ? "m\($0)" : "")
+            })
+    }
+
+    @Test(arguments: [
+        // A cluster of one may grow; then its new member has to start.
+        (1, 1, true), (2, 1, false), (2, 2, true), (3, 2, false), (3, 3, true), (4, 3, true),
+        (5, 3, false), (5, 4, true),
+    ])
+    func anAdditionNeedsAStartedQuorum(count: Int, started: Int, isAllowed: Bool) {
+        let members = membership(count, started: started)
+        #expect(members.keepsQuorum(after: .add, MemberID(99)) == isAllowed)
+    }
+
+    @Test func aRemovalNeedsAStartedQuorumOfThoseWhoStay() {
+        let members = membership(3, started: 2)
+        #expect(members.keepsQuorum(after: .remove, MemberID(3)), "the one that is not there")
+        #expect(!members.keepsQuorum(after: .remove, MemberID(1)))
+        #expect(!membership(1, started: 1).keepsQuorum(after: .remove, MemberID(1)))
+        #expect(membership(3, started: 2).keepsQuorum(after: .update, MemberID(1)))
+    }
 }

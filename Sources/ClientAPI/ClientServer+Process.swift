@@ -1,0 +1,144 @@
+internal import Cluster
+internal import KVServer
+internal import Logs
+internal import NIOCore
+internal import Raft
+internal import RaftModel
+
+#if canImport(Glibc)
+    internal import Glibc
+#elseif canImport(Musl)
+    internal import Musl
+#endif
+
+/// The process behind the port: what it logs and what it is made of. Source:
+/// `reference/client-api.md` §10.
+extension ClientServer {
+    // MARK: - /config/local/log
+
+    /// `PUT {"Level":"DEBUG"}`: sets every package's level, until the next start.
+    func setLogLevel(_ request: ClientRequest) -> Answer {
+        let bytes = request.body.map { Array($0.readableBytesView) } ?? []
+        let name: String
+        do throws(JSONError) {
+            let json = try JSONValue(parsingFirstOf: bytes)
+            switch json {
+            case .object, .null: name = try json.string("Level")
+            default: throw JSONError(.wrongType(expected: "an object", field: "body"), at: 0)
+            }
+        } catch {
+            return message("Invalid json body", Answer(.badRequest, .json))
+        }
+        guard let level = LogLevels.level(named: name) else {
+            return message(text: "Invalid log level \(name)", Answer(.badRequest, .json))
+        }
+        configuration.logLevels.setAll(level)
+        return Answer(.noContent, nil)
+    }
+
+    // MARK: - /debug/vars
+
+    /// What monitoring of Go programs reads, as far as it means anything here.
+    func debugVariables() -> Answer {
+        body.append("{\n\"cmdline\": [")
+        for (place, word) in CommandLine.arguments.enumerated() {
+            if place > 0 { body.append(",") }
+            body.append(jsonString: word)
+        }
+        body.append("],\n\"file_descriptor_limit\": ")
+        body.append(decimal: Self.fileDescriptorLimit)
+        body.append(",\n\"memstats\": ")
+        appendMemory(ProcessMemory.now())
+        body.append(",\n\"raft.status\": ")
+        appendRaftStatus(engine.raftStatus)
+        body.append("\n}\n")
+        return Answer(.ok, .jsonUTF8)
+    }
+
+    private static var fileDescriptorLimit: UInt64 {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+        return UInt64(limit.rlim_cur)
+    }
+
+    /// Go's names. Nothing is collected here, so all about collecting is zero.
+    private func appendMemory(_ memory: ProcessMemory) {
+        let inUse = memory.privateResidentBytes
+        let fields: [(StaticString, UInt64)] = [
+            ("{\"Alloc\":", inUse), (",\"TotalAlloc\":", inUse), (",\"Sys\":", memory.dataBytes),
+            (",\"Lookups\":", 0), (",\"Mallocs\":", 0), (",\"Frees\":", 0),
+            (",\"HeapAlloc\":", inUse), (",\"HeapSys\":", memory.dataBytes),
+            (",\"HeapIdle\":", memory.dataBytes - min(inUse, memory.dataBytes)),
+            (",\"HeapInuse\":", inUse), (",\"HeapReleased\":", 0), (",\"HeapObjects\":", 0),
+            (",\"StackInuse\":", 0), (",\"StackSys\":", 0), (",\"NextGC\":", 0),
+            (",\"LastGC\":", 0), (",\"PauseTotalNs\":", 0), (",\"NumGC\":", 0),
+        ]
+        for (name, value) in fields {
+            body.append(name)
+            body.append(decimal: value)
+        }
+        body.append(",\"EnableGC\":false}")
+    }
+
+    private func appendRaftStatus(_ status: RaftStatus) {
+        body.append("{\"id\":\"")
+        body.append(hex: status.id.rawValue)
+        body.append("\",\"term\":")
+        body.append(decimal: status.term)
+        body.append(",\"vote\":\"")
+        body.append(hex: status.vote.rawValue)
+        body.append("\",\"commit\":")
+        body.append(decimal: status.commit)
+        body.append(",\"lead\":\"")
+        body.append(hex: status.leader.rawValue)
+        body.append("\",\"raftState\":\"")
+        switch status.role {
+        case .leader: body.append("StateLeader")
+        case .follower: body.append("StateFollower")
+        case .candidate, .preCandidate: body.append("StateCandidate")
+        }
+        body.append("\",\"progress\":{")
+        for (place, member) in status.progress.enumerated() {
+            if place > 0 { body.append(",") }
+            body.append("\"")
+            body.append(hex: member.id.rawValue)
+            body.append("\":{\"match\":")
+            body.append(decimal: member.match)
+            body.append(",\"next\":")
+            body.append(decimal: member.next)
+            switch member.mode {
+            case .probe: body.append(",\"state\":\"ProgressStateProbe\"}")
+            case .replicate: body.append(",\"state\":\"ProgressStateReplicate\"}")
+            case .snapshot: body.append(",\"state\":\"ProgressStateSnapshot\"}")
+            }
+        }
+        body.append("}}")
+    }
+}
+
+/// What the system says of this process's memory: `/proc/self/statm`, in bytes.
+private struct ProcessMemory {
+    /// Resident, and of no file.
+    var privateResidentBytes: UInt64 = 0
+    /// Heap and stacks, touched or not.
+    var dataBytes: UInt64 = 0
+
+    /// Zeros where there is no such file.
+    static func now() -> ProcessMemory {
+        let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return ProcessMemory() }
+        defer { close(file) }
+        var text = [UInt8](repeating: 0, count: 256)
+        let count = read(file, &text, text.count)
+        guard count > 0 else { return ProcessMemory() }
+        // size resident shared text lib data dt, in pages
+        let pages = text[..<count].split(separator: UInt8(ascii: " ")).map {
+            UInt64(String(decoding: $0, as: UTF8.self)) ?? 0
+        }
+        guard pages.count >= 6, pages[1] >= pages[2] else { return ProcessMemory() }
+        let pageBytes = UInt64(max(1, sysconf(Int32(_SC_PAGESIZE))))
+        return ProcessMemory(
+            privateResidentBytes: (pages[1] - pages[2]) * pageBytes,
+            dataBytes: pages[5] * pageBytes)
+    }
+}
