@@ -117,6 +117,7 @@ package final class Engine {
     package func tick() {
         raft.tick()
         expireRequests()
+        guard stopReason == nil else { return }
         askAgain()
         performDuties()
     }
@@ -143,6 +144,8 @@ package final class Engine {
             drainRaft()
             answerReads()
             takeSnapshotIfDue()
+        } else if stopReason == .removedFromCluster {
+            drainRaftAfterRemoval()
         }
         out.removeAll()
         swap(&effects, &out)
@@ -163,6 +166,17 @@ package final class Engine {
             if let last = ready.committed.last { raft.applied(through: last.index) }
             // A new leader may take what was queued.
             proposeQueued()
+        }
+    }
+
+    /// Nothing is applied any more; but a leader that was removed has to tell the others that its
+    /// removal is committed, until the owner stops it. Until they know they count on its vote, and
+    /// a cluster of two would be left without a quorum for good.
+    private func drainRaftAfterRemoval() {
+        while let ready = raft.takeReady() {
+            ready.facts.forEach(note)
+            if let batch = ready.persist { effects.persist.append(batch) }
+            send(ready.messages)
         }
     }
 

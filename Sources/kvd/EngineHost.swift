@@ -143,7 +143,14 @@ final class EngineHost {
         if !effects.removedContent.isEmpty { release(effects.removedContent) }
         if effects.wantsVersions { askVersions(parts) }
         carryOutSnapshots()
-        if let reason = effects.stop { onStop(reason) }
+        if let reason = effects.stop { end(reason) }
+    }
+
+    /// A leader that was removed has a moment left, as in etcd, to tell the others.
+    private func end(_ reason: StopReason) {
+        guard reason == .removedFromCluster, engine.isLeader else { return onStop(reason) }
+        let onStop = onStop
+        eventLoop.scheduleTask(in: .seconds(1)) { onStop(reason) }
     }
 
     private func persist(_ batch: Raft.PersistBatch, _ parts: Parts) {

@@ -47,6 +47,9 @@ import Testing
         let process = try #require(cluster.members[victim])
         try waitUntil("the removed member ends", within: .seconds(10)) { !process.isRunning }
         #expect(process.wait() == 0)
+        // Nor does it come back.
+        try cluster.start(victim)
+        #expect(cluster.members[victim]?.wait() == 0)
         for n in others {
             try waitUntil("member \(n) takes writes", within: .seconds(10)) {
                 try cluster.client(n).request("PUT", "/v2/keys/on", form: "value=1").status < 300
@@ -76,12 +79,16 @@ import Testing
         try cluster.waitReady()
         try waitUntilPublished(cluster)
         let client = try cluster.client(1)
-        let first = try client.json("POST", "/v2/members", #"{"peerURLs":["http://127.0.0.1:1"]}"#)
-        #expect(first.status == 201)
-        let second = try client.json(
-            "POST", "/v2/members", #"{"peerURLs":["http://127.0.0.1:2"]}"#)
-        #expect(second.status == 500)
-        #expect(second.text == #"{"message":"Internal Server Error"}"#)
+        // Three of five are a quorum, three of six are not.
+        for port in 1...2 {
+            let added = try client.json(
+                "POST", "/v2/members", #"{"peerURLs":["http://127.0.0.1:\#(port)"]}"#)
+            #expect(added.status == 201)
+        }
+        let refused = try client.json(
+            "POST", "/v2/members", #"{"peerURLs":["http://127.0.0.1:3"]}"#)
+        #expect(refused.status == 500)
+        #expect(refused.text == #"{"message":"Internal Server Error"}"#)
         #expect(cluster.members[1]?.log.contains("not enough started members") == true)
     }
 

@@ -110,6 +110,26 @@ import Testing
         #expect(cluster.fault(second, on: leader) == .tooFewStarted)
     }
 
+    /// The word that the removal is committed gets lost; the removed leader says it again.
+    @Test func aRemovedLeaderTellsTheOthers() throws {
+        let (cluster, leader) = try started(size: 2)
+        let other = 1 - leader
+        cluster.stalledDisks = [leader]
+        let own = ConfChange(kind: .remove, member: cluster.ids[leader])
+        let ticket = propose(own, on: leader, cluster)
+        cluster.settle()
+        cluster.cutOff = [other]
+        cluster.stalledDisks = []
+        cluster.settle()
+        try #require(cluster.effect(ticket, on: leader) == .removed(cluster.ids[leader]))
+        try #require(cluster[other].membership.ids == cluster.ids, "it does not know yet")
+        cluster.cutOff = []
+        for _ in 0..<5 { cluster.tick() }
+        #expect(cluster[other].membership.ids == [cluster.ids[other]])
+        cluster.crash(leader)
+        #expect(cluster.tick(until: { cluster[other].isLeader }))
+    }
+
     @Test func theLastThatAMemberSaysIsThatItIsRemoved() throws {
         let (cluster, leader) = try started(size: 3)
         let own = ConfChange(kind: .remove, member: cluster.ids[leader])
