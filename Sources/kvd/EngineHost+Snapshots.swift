@@ -16,9 +16,11 @@ extension EngineHost {
 
     func save(_ image: StateImage) {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        let loop = eventLoop
+        // The closure must not hold the image: it ends on the loop, and freeing what only the image
+        // still has, a version of every key written meanwhile, would stop the loop for 50 ms.
+        let (loop, index) = (eventLoop, image.index)
         keeper.save(image, pace: Self.pace) { result in
-            loop.execute { bound.value.saved(result, index: image.index) }
+            loop.execute { bound.value.saved(result, index: index) }
         }
     }
 
