@@ -48,6 +48,7 @@ extension ClientServer {
     ) -> Handling {
         if !isReadable {
             requestKind = RequestKind(keys)
+            requestOmitsNode = keys.omitsNode
             meter.began(requestKind)
         }
         let path = storePath(target.path)
@@ -126,11 +127,16 @@ extension ClientServer {
 
     // MARK: - Answers
 
-    func answer(to outcome: Outcome) -> Answer {
+    /// - Parameter omitsNode: the client does not want to know what became of the key.
+    func answer(to outcome: Outcome, omitsNode: Bool) -> Answer {
         body.removeAll()
         switch outcome {
         case .applied(let event, let at):
-            body.append(event: event)
+            if omitsNode {
+                body.append(actionOf: event)
+            } else {
+                body.append(event: event)
+            }
             return .keys(event.status, storeIndex: event.index, at: at)
         case .failed(let error): return answer(to: error)
         case .refused(let refusal):

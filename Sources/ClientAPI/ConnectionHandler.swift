@@ -206,9 +206,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private func start(_ request: ClientRequest, _ number: UInt32) {
         let ticket = Ticket(connection: place, request: number)
         let begun = ClientServer.monotonicNanoseconds()
-        server.requestKind = .other
+        (server.requestKind, server.requestOmitsNode) = (.other, false)
         let handling = server.handle(request, ticket: ticket, isReadable: false)
-        order.note(RequestMeter.Start(kind: server.requestKind, at: begun), of: number)
+        order.note(
+            RequestMeter.Start(
+                kind: server.requestKind, omitsNode: server.requestOmitsNode, at: begun),
+            of: number)
         switch handling {
         case .answer(let answer): send(answer, number)
         case .proposed: break
@@ -248,7 +251,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             resume(request, number)
         } else {
             pendingRead = nil
-            send(server.answer(to: outcome), number)
+            let omitsNode = order.start(of: number).omitsNode
+            send(server.answer(to: outcome, omitsNode: omitsNode), number)
         }
         advance()
     }

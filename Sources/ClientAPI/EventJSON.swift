@@ -25,6 +25,13 @@ extension ByteWriter {
         append("}}\n")
     }
 
+    /// `{"action":…}` and a newline.
+    mutating func append(actionOf event: Event) {
+        append("{\"action\":\"")
+        append(event.action.name)
+        append("\"}\n")
+    }
+
     /// `{"errorCode":…,"message":…,"cause":…,"index":…}` and a newline.
     mutating func append(
         error code: ErrorCode, cause: UnsafeRawBufferPointer, index: UInt64

@@ -1,7 +1,9 @@
-/// The parameters of `/v2/keys` that a server of 2.3 knows; all others are ignored.
+/// The parameters of `/v2/keys` that a server of 2.3 knows, and one of 3.4; all others are ignored.
 enum KeysParameter: Int, CaseIterable {
     case value, ttl, prevValue, prevIndex, prevExist, refresh
     case dir, recursive, sorted, wait, waitIndex, quorum, stream
+    /// Of 3.4.
+    case noValueOnSuccess
 
     var name: StaticString {
         switch self {
@@ -18,6 +20,7 @@ enum KeysParameter: Int, CaseIterable {
         case .waitIndex: "waitIndex"
         case .quorum: "quorum"
         case .stream: "stream"
+        case .noValueOnSuccess: "noValueOnSuccess"
         }
     }
 
@@ -54,7 +57,7 @@ struct FormFields {
         var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
     }
 
-    private var fields = InlineArray<13, Field>(repeating: Field())
+    private var fields = InlineArray<14, Field>(repeating: Field())
     /// Bytes that decoding all encoded fields needs at most.
     private(set) var encodedBytesCount = 0
 

@@ -28,6 +28,8 @@ struct KeysRequest {
     var quorum = false
     /// 0: from now on.
     var waitIndex: UInt64 = 0
+    /// The answer of a PUT or POST that succeeds need not say what became of the key.
+    var omitsNode = false
 
     /// What it comes to.
     enum Operation {
@@ -152,6 +154,10 @@ private struct FieldReader {
         request.previousExists = try unquotedFlag(.prevExist, &scratch)
         request.value = bytes(.value, &scratch)
         request.refresh = try unquotedFlag(.refresh, &scratch)
+        if method == .put || method == .post, fields[.noValueOnSuccess].isPresent {
+            // A 2.3 server does not look at it, so nothing that stands there is an error.
+            request.omitsNode = FormValue.flag(bytes(.noValueOnSuccess, &scratch)) ?? false
+        }
         if request.refresh == true {
             guard request.value.isEmpty else {
                 throw KeysFault(.refreshWithValue, "A value was provided on a refresh")

@@ -67,6 +67,8 @@ struct RequestMeter {
     /// When a request began, and as what.
     struct Start {
         var kind = RequestKind.other
+        /// `noValueOnSuccess`
+        var omitsNode = false
         /// Monotonic nanoseconds; 0: nothing to be measured.
         var at: Int64 = 0
     }
