@@ -37,14 +37,16 @@ struct Attention {
         isPossible = processorCount > 1
     }
 
+    /// A request of the connection at `place` begins, of whatever kind.
+    mutating func asked(by place: UInt32) {
+        if place != self.place { (self.place, streak) = (place, 0) }
+    }
+
     /// The only answer of this turn of the loop is out, to the connection at `place`: whether to wait
     /// for its next request.
     mutating func isWorthwhile(after place: UInt32) -> Bool {
         guard isPossible else { return false }
-        guard place == self.place else {
-            (self.place, streak) = (place, 0)
-            return false
-        }
+        asked(by: place)
         streak += 1
         guard streak >= Self.streakMin else { return false }
         guard passCount == 0 else {

@@ -205,6 +205,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func start(_ request: ClientRequest, _ number: UInt32) {
         let ticket = Ticket(connection: place, request: number)
+        server.attention.asked(by: place)
         let begun = ClientServer.monotonicNanoseconds()
         (server.requestKind, server.requestOmitsNode) = (.other, false)
         let handling = server.handle(request, ticket: ticket, isReadable: false)

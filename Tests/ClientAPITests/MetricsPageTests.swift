@@ -69,6 +69,11 @@ import Testing
         #expect(waits == 0)
         for _ in 0..<200 where attention.isWorthwhile(after: 7) { waits += 1 }
         #expect(waits > 150)
+        // A writer beside it is never waited for, but ends its streak.
+        for _ in 0..<200 {
+            attention.asked(by: 8)
+            if attention.isWorthwhile(after: 7) { Issue.record("it is not alone") }
+        }
         var alone = Attention(processorCount: 1)
         for _ in 0..<200 where alone.isWorthwhile(after: 7) {
             Issue.record("it needs the processor")
