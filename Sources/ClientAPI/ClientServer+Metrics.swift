@@ -22,17 +22,13 @@ extension ClientServer {
 
     private func writeRequests(_ page: inout MetricsPage) {
         page.family("etcd_http_received_total", .counter, "Valid requests of /v2/keys.")
-        // Watches are GETs.
-        let watches = meter.received[Int(RequestKind.watch.rawValue)]
-        for kind in RequestKind.allCases where kind != .watch {
-            guard let method = kind.keysMethod else { continue }
-            let count = meter.received[Int(kind.rawValue)] + (kind == .get ? watches : 0)
+        for (kind, method) in RequestKind.ofKeys {
+            let count = meter.received(kind) + (kind == .get ? meter.received(.watch) : 0)
             page.sample([("method", method)], count)
         }
         page.family(
             "etcd_http_failed_total", .counter, "Requests of /v2/keys answered with an error.")
-        for kind in RequestKind.allCases where kind != .watch {
-            guard let method = kind.keysMethod else { continue }
+        for (kind, method) in RequestKind.ofKeys {
             for (status, count) in meter.failures(of: kind) {
                 page.sample([("method", method), ("code", status.code)], count)
             }
@@ -40,20 +36,19 @@ extension ClientServer {
         page.family(
             "etcd_http_successful_duration_second", .histogram,
             "Time of successful requests of /v2/keys, in seconds.")
-        for kind in RequestKind.allCases where kind != .watch {
-            guard let method = kind.keysMethod else { continue }
-            page.sample([("method", method)], of: meter.durations[Int(kind.rawValue)])
+        for (kind, method) in RequestKind.ofKeys {
+            page.sample([("method", method)], of: meter.durations(of: kind))
         }
         page.family(
             "kvd_http_duration_seconds", .histogram,
             "Time of successful requests by route, in seconds.")
-        for kind in RequestKind.allCases where kind.keysMethod == nil {
-            page.sample([("route", kind.route)], of: meter.durations[Int(kind.rawValue)])
+        for kind in RequestKind.ofRoutes {
+            page.sample([("route", "\(kind)")], of: meter.durations(of: kind))
         }
         page.family("kvd_http_failed_total", .counter, "Requests answered with an error, by route.")
-        for kind in RequestKind.allCases where kind.keysMethod == nil {
+        for kind in RequestKind.ofRoutes {
             for (status, count) in meter.failures(of: kind) {
-                page.sample([("route", kind.route), ("code", status.code)], count)
+                page.sample([("route", "\(kind)"), ("code", status.code)], count)
             }
         }
         page.gauge("kvd_client_connections", "Open client connections.", UInt64(connectionsCount))
@@ -88,7 +83,7 @@ extension ClientServer {
     private func writeWatches(_ page: inout MetricsPage) {
         page.counter(
             "etcd_store_watch_requests_total", "Watches begun.",
-            meter.received[Int(RequestKind.watch.rawValue)])
+            meter.received(.watch))
         page.gauge(
             "etcd_store_watchers", "Watches that wait now.", engine.store.statistics.watchers)
         page.counter(

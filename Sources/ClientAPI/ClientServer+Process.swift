@@ -1,15 +1,10 @@
 internal import Cluster
 internal import KVServer
 internal import Logs
+internal import Metrics
 internal import NIOCore
 internal import Raft
 internal import RaftModel
-
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#endif
 
 /// The process behind the port: what it logs and what it is made of. Source:
 /// `reference/client-api.md` §10.
@@ -40,29 +35,24 @@ extension ClientServer {
 
     /// What monitoring of Go programs reads, as far as it means anything here.
     func debugVariables() -> Answer {
+        let process = ProcessFigures.read()
         body.append("{\n\"cmdline\": [")
         for (place, word) in CommandLine.arguments.enumerated() {
             if place > 0 { body.append(",") }
             body.append(jsonString: word)
         }
         body.append("],\n\"file_descriptor_limit\": ")
-        body.append(decimal: Self.fileDescriptorLimit)
+        body.append(decimal: process.openFilesMax)
         body.append(",\n\"memstats\": ")
-        appendMemory(ProcessMemory.now())
+        appendMemory(process)
         body.append(",\n\"raft.status\": ")
         appendRaftStatus(engine.raftStatus)
         body.append("\n}\n")
         return Answer(.ok, .jsonUTF8)
     }
 
-    private static var fileDescriptorLimit: UInt64 {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
-        return UInt64(limit.rlim_cur)
-    }
-
     /// Go's names. Nothing is collected here, so all about collecting is zero.
-    private func appendMemory(_ memory: ProcessMemory) {
+    private func appendMemory(_ memory: ProcessFigures) {
         let inUse = memory.privateResidentBytes
         let fields: [(StaticString, UInt64)] = [
             ("{\"Alloc\":", inUse), (",\"TotalAlloc\":", inUse), (",\"Sys\":", memory.dataBytes),
@@ -113,32 +103,5 @@ extension ClientServer {
             }
         }
         body.append("}}")
-    }
-}
-
-/// What the system says of this process's memory: `/proc/self/statm`, in bytes.
-private struct ProcessMemory {
-    /// Resident, and of no file.
-    var privateResidentBytes: UInt64 = 0
-    /// Heap and stacks, touched or not.
-    var dataBytes: UInt64 = 0
-
-    /// Zeros where there is no such file.
-    static func now() -> ProcessMemory {
-        let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return ProcessMemory() }
-        defer { close(file) }
-        var text = [UInt8](repeating: 0, count: 256)
-        let count = read(file, &text, text.count)
-        guard count > 0 else { return ProcessMemory() }
-        // size resident shared text lib data dt, in pages
-        let pages = text[..<count].split(separator: UInt8(ascii: " ")).map {
-            UInt64(String(decoding: $0, as: UTF8.self)) ?? 0
-        }
-        guard pages.count >= 6, pages[1] >= pages[2] else { return ProcessMemory() }
-        let pageBytes = UInt64(max(1, sysconf(Int32(_SC_PAGESIZE))))
-        return ProcessMemory(
-            privateResidentBytes: (pages[1] - pages[2]) * pageBytes,
-            dataBytes: pages[5] * pageBytes)
     }
 }

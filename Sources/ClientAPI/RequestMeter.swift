@@ -23,9 +23,12 @@ enum RequestKind: UInt8, CaseIterable {
 
     var isWrite: Bool { self == .put || self == .post || self == .delete }
 
-    /// The labels of kvd's own figures.
-    var route: String { keysMethod == nil ? "\(self)" : "keys" }
-    var operation: String { self == .watch ? "WATCH" : keysMethod ?? "" }
+    /// Those of `/v2/keys` with etcd's label; watches count under GET.
+    static let ofKeys = allCases.filter { $0 != .watch }.compactMap { kind in
+        kind.keysMethod.map { (kind: kind, method: $0) }
+    }
+    /// All others, which kvd's own figures tell by their names.
+    static let ofRoutes = allCases.filter { $0.keysMethod == nil }
 }
 
 extension RequestKind {
@@ -73,11 +76,12 @@ struct RequestMeter {
         var at: Int64 = 0
     }
 
-    private(set) var received = [UInt64](repeating: 0, count: RequestKind.allCases.count)
-    /// From the first byte handled to the answer made, by kind; etcd's buckets, 0.5 ms and doubling.
-    private(set) var durations: [DurationHistogram]
+    private var received = [UInt64](repeating: 0, count: RequestKind.allCases.count)
+    /// From the start of the handling to the answer made, by kind. Etcd's bounds, which double from
+    /// 0.5 ms, and finer ones below: a read takes some ten microseconds.
+    private var durations: [DurationHistogram]
     /// By kind and status.
-    private(set) var failures: [UInt64]
+    private var failures: [UInt64]
     /// Writes that changed the store, from the proposal to the answer.
     private(set) var proposals = DurationHistogram(firstNanoseconds: 1_000_000, boundsCount: 14)
     private(set) var refusedProposals: UInt64 = 0
@@ -90,7 +94,6 @@ struct RequestMeter {
     private static let statusCount = Status.allCases.count
 
     init() {
-        // Finer than etcd's: a read takes some ten microseconds.
         let histogram = DurationHistogram(firstNanoseconds: 31_250, boundsCount: 18)
         durations = Array(repeating: histogram, count: RequestKind.allCases.count)
         failures = Array(repeating: 0, count: RequestKind.allCases.count * Self.statusCount)
@@ -114,6 +117,9 @@ struct RequestMeter {
     mutating func readRecursively() { recursiveReads += 1 }
     mutating func cutStream() { cutStreams += 1 }
     mutating func endedWatch() { endedWatches += 1 }
+
+    func received(_ kind: RequestKind) -> UInt64 { received[Int(kind.rawValue)] }
+    func durations(of kind: RequestKind) -> DurationHistogram { durations[Int(kind.rawValue)] }
 
     func failures(of kind: RequestKind) -> [(status: Status, count: UInt64)] {
         let base = Int(kind.rawValue) * Self.statusCount

@@ -11,7 +11,7 @@ extension Engine {
     ///
     /// Its id is set here.
     package func propose(_ change: ConfChange, ticket: Ticket) {
-        if let refusal = refusalOfChanges {
+        if let refusal = refusalOfProposals {
             return answer(ticket, change.kind, .failure(.refused(refusal)))
         }
         if configuration.refusesUnsafeReconfiguration,
@@ -26,16 +26,6 @@ extension Engine {
         pending.add(
             .memberChange(ticket, change.kind), id: change.id, deadline: now + requestTimeout)
         memberChanges.add(change)
-    }
-
-    private var refusalOfChanges: Refusal? {
-        if stopReason != nil { return .stopped }
-        if isDiskFull { return .diskFull }
-        if raft.isStateVoid { return .stateIsVoid }
-        guard pending.count < configuration.pendingMax else {
-            return .tooManyRequests(limit: configuration.pendingMax)
-        }
-        return nil
     }
 
     /// Proposes the next conf change, if it is its turn and there is a leader to take it.

@@ -15,13 +15,19 @@ extension Engine {
     /// is set here. Past `pendingMax` waiting clients the answer is a refusal, and nothing was
     /// written.
     package func propose(_ view: RequestView, ticket: Ticket) {
-        guard stopReason == nil else { return refuse(ticket, .stopped) }
-        guard !isDiskFull else { return refuse(ticket, .diskFull) }
-        guard !raft.isStateVoid else { return refuse(ticket, .stateIsVoid) }
-        guard pending.count < configuration.pendingMax else {
-            return refuse(ticket, .tooManyRequests(limit: configuration.pendingMax))
-        }
+        if let refusal = refusalOfProposals { return refuse(ticket, refusal) }
         enqueue(view, owner: .client(ticket))
+    }
+
+    /// Why no client's proposal is taken now, a command or a conf change; nil: it is.
+    var refusalOfProposals: Refusal? {
+        if stopReason != nil { return .stopped }
+        if isDiskFull { return .diskFull }
+        if raft.isStateVoid { return .stateIsVoid }
+        guard pending.count < configuration.pendingMax else {
+            return .tooManyRequests(limit: configuration.pendingMax)
+        }
+        return nil
     }
 
     /// Gives a command its id and queues it; the next pump proposes all that are queued.

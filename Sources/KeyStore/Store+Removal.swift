@@ -21,10 +21,10 @@ extension Store {
                         throw StoreError(.directoryNotEmpty, cause: path[...], index: currentIndex)
                     }
                 }
-                counters.countDelete(nil)
+                counters.countDelete(true)
                 return remove(path, .delete, now: now)
             } catch {
-                counters.countDelete(error.code)
+                counters.countDelete(false)
                 throw error
             }
         }
@@ -39,10 +39,10 @@ extension Store {
         try onCleanPath(path) { path throws(StoreError) in
             do throws(StoreError) {
                 try check(try tree.item(at: path), at: path, expected)
-                counters.countCompareAndDelete(nil)
+                counters.countCompareAndDelete(true)
                 return remove(path, .compareAndDelete, now: now)
             } catch {
-                counters.countCompareAndDelete(error.code)
+                counters.countCompareAndDelete(false)
                 throw error
             }
         }

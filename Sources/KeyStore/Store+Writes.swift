@@ -54,10 +54,10 @@ extension Store {
                     isUnique
                     ? try createChild(of: path, update, isDirectory: isDirectory, now: now)
                     : try place(path, update, isDirectory: isDirectory, action: .create, now: now)
-                counters.countCreate(nil)
+                counters.countCreate(true)
                 return event
             } catch {
-                counters.countCreate(error.code)
+                counters.countCreate(false)
                 throw error
             }
         }
@@ -138,10 +138,10 @@ extension Store {
                         throw StoreError(.notFile, cause: path[...], index: currentIndex)
                     }
                 }
-                counters.countUpdate(nil)
+                counters.countUpdate(true)
                 return event
             } catch {
-                counters.countUpdate(error.code)
+                counters.countUpdate(false)
                 throw error
             }
         }
@@ -160,10 +160,10 @@ extension Store {
                     old throws(StoreError) in
                     try check(old, at: path, expected)
                 }
-                counters.countCompareAndSwap(nil)
+                counters.countCompareAndSwap(true)
                 return event
             } catch {
-                counters.countCompareAndSwap(error.code)
+                counters.countCompareAndSwap(false)
                 throw error
             }
         }

@@ -51,23 +51,23 @@ package struct StoreStatistics: Equatable, Sendable {
         if succeeded { setsSuccess += 1 } else { setsFail += 1 }
     }
 
-    mutating func countCreate(_ error: ErrorCode?) {
-        if error == nil { createSuccess += 1 } else { createFail += 1 }
+    mutating func countCreate(_ succeeded: Bool) {
+        if succeeded { createSuccess += 1 } else { createFail += 1 }
     }
 
-    mutating func countUpdate(_ error: ErrorCode?) {
-        if error == nil { updateSuccess += 1 } else { updateFail += 1 }
+    mutating func countUpdate(_ succeeded: Bool) {
+        if succeeded { updateSuccess += 1 } else { updateFail += 1 }
     }
 
-    mutating func countCompareAndSwap(_ error: ErrorCode?) {
-        if error == nil { compareAndSwapSuccess += 1 } else { compareAndSwapFail += 1 }
+    mutating func countCompareAndSwap(_ succeeded: Bool) {
+        if succeeded { compareAndSwapSuccess += 1 } else { compareAndSwapFail += 1 }
     }
 
-    mutating func countDelete(_ error: ErrorCode?) {
-        if error == nil { deleteSuccess += 1 } else { deleteFail += 1 }
+    mutating func countDelete(_ succeeded: Bool) {
+        if succeeded { deleteSuccess += 1 } else { deleteFail += 1 }
     }
 
-    mutating func countCompareAndDelete(_ error: ErrorCode?) {
-        if error == nil { compareAndDeleteSuccess += 1 } else { compareAndDeleteFail += 1 }
+    mutating func countCompareAndDelete(_ succeeded: Bool) {
+        if succeeded { compareAndDeleteSuccess += 1 } else { compareAndDeleteFail += 1 }
     }
 }

@@ -4,19 +4,19 @@
 ///     count    c0  |   c1    |   c2    | … |     c(n-1)     |    cn
 ///
 /// Not thread-safe: a part feeds its own. A `record` is a division and an addition.
-package struct DurationHistogram: Equatable, Sendable {
-    package let firstNanoseconds: UInt64
+public struct DurationHistogram: Equatable, Sendable {
+    public let firstNanoseconds: UInt64
     /// One more than there are bounds. Not cumulative.
-    package private(set) var counts: [UInt64]
-    package private(set) var sumNanoseconds: UInt64 = 0
+    public private(set) var counts: [UInt64]
+    public private(set) var sumNanoseconds: UInt64 = 0
 
-    package init(firstNanoseconds: UInt64, boundsCount: Int) {
+    public init(firstNanoseconds: UInt64, boundsCount: Int) {
         precondition(firstNanoseconds > 0 && (1..<40).contains(boundsCount))
         self.firstNanoseconds = firstNanoseconds
         counts = [UInt64](repeating: 0, count: boundsCount + 1)
     }
 
-    package mutating func record(nanoseconds: Int64) {
+    public mutating func record(nanoseconds: Int64) {
         // Zero and less count as the shortest there is.
         let value = UInt64(max(nanoseconds, 1))
         let quotient = (value - 1) / firstNanoseconds
@@ -25,10 +25,10 @@ package struct DurationHistogram: Equatable, Sendable {
         sumNanoseconds &+= value
     }
 
-    package var count: UInt64 { counts.reduce(0, +) }
+    public var count: UInt64 { counts.reduce(0, +) }
 
     /// Upper bound of the bucket in seconds.
-    package func boundSeconds(_ bucket: Int) -> Double {
+    public func boundSeconds(_ bucket: Int) -> Double {
         Double(firstNanoseconds << UInt64(bucket)) / 1e9
     }
 }

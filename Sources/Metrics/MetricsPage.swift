@@ -56,28 +56,16 @@ package struct MetricsPage {
 
     /// One histogram of the family.
     package mutating func sample(_ labels: [Label], of histogram: DurationHistogram) {
-        buckets(
-            labels, counts: histogram.counts, sumSeconds: Double(histogram.sumNanoseconds) / 1e9,
-            bound: histogram.boundSeconds)
-    }
-
-    /// A histogram that another part counts in its own way.
-    ///
-    /// - Parameters:
-    ///   - counts: not cumulative; the last one is of what lies above all bounds.
-    ///   - bound: the upper bound of a bucket in seconds.
-    package mutating func buckets(
-        _ labels: [Label], counts: [UInt64], sumSeconds: Double, bound: (Int) -> Double
-    ) {
-        precondition(!counts.isEmpty, "a histogram has a bucket for all above")
+        // Cumulative on the page; the last count is of what lies above all bounds.
         var total: UInt64 = 0
-        for bucket in counts.dropLast().indices {
-            total += counts[bucket]
-            sample("_bucket", labels + [("le", "\(bound(bucket))")], "\(total)")
+        for bucket in histogram.counts.dropLast().indices {
+            total += histogram.counts[bucket]
+            let bound = histogram.boundSeconds(bucket)
+            sample("_bucket", labels + [("le", "\(bound)")], "\(total)")
         }
-        total += counts[counts.count - 1]
+        total = histogram.count
         sample("_bucket", labels + [("le", "+Inf")], "\(total)")
-        sample("_sum", labels, "\(sumSeconds)")
+        sample("_sum", labels, "\(Double(histogram.sumNanoseconds) / 1e9)")
         sample("_count", labels, "\(total)")
     }
 

@@ -10,13 +10,19 @@ package struct ProcessFigures: Sendable {
     package var openFilesMax: UInt64 = 0
     package var residentBytes: UInt64 = 0
     package var virtualBytes: UInt64 = 0
+    /// Resident, and of no file.
+    package var privateResidentBytes: UInt64 = 0
+    /// Heap and stacks, touched or not.
+    package var dataBytes: UInt64 = 0
     package var cpuSeconds = 0.0
     package var threadCount: UInt64 = 0
 
     /// Some small reads of `/proc`; figures that cannot be had are 0.
     package static func read() -> ProcessFigures {
         var figures = ProcessFigures()
-        figures.openFileCount = countOfOpenFiles()
+        // Less the one that is open for counting.
+        figures.openFileCount = max(1, countOfEntries("/proc/self/fd")) - 1
+        figures.threadCount = countOfEntries("/proc/self/task")
         var limit = rlimit()
         if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
             figures.openFilesMax = UInt64(limit.rlim_cur)
@@ -49,34 +55,36 @@ package struct ProcessFigures: Sendable {
         Double(time.tv_sec) + Double(time.tv_usec) / 1e6
     }
 
-    private static func countOfOpenFiles() -> UInt64 {
-        guard let directory = opendir("/proc/self/fd") else { return 0 }
+    private static func countOfEntries(_ path: String) -> UInt64 {
+        guard let directory = opendir(path) else { return 0 }
         defer { closedir(directory) }
         var count: UInt64 = 0
         while readdir(directory) != nil { count += 1 }
-        // `.`, `..`, and the directory's own.
-        return count > 3 ? count - 3 : 0
+        // `.` and `..`.
+        return count > 2 ? count - 2 : 0
     }
 
     private mutating func readMemory() {
-        guard let file = fopen("/proc/self/status", "r") else { return }
-        defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 256)
-        while fgets(&line, Int32(line.count), file) != nil {
-            let text = line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-            if let kilobytes = Self.number(text, after: "VmRSS:") {
-                residentBytes = kilobytes << 10
-            } else if let kilobytes = Self.number(text, after: "VmSize:") {
-                virtualBytes = kilobytes << 10
-            } else if let count = Self.number(text, after: "Threads:") {
-                threadCount = count
-            }
+        let file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)
+        guard file >= 0 else { return }
+        defer { close(file) }
+        var text = [UInt8](repeating: 0, count: 256)
+        let count = readOnce(file, &text)
+        guard count > 0 else { return }
+        // size resident shared text lib data dt, in pages
+        let pages = text[..<count].split(separator: UInt8(ascii: " ")).map {
+            UInt64(String(decoding: $0, as: UTF8.self)) ?? 0
         }
+        guard pages.count >= 6, pages[1] >= pages[2] else { return }
+        let pageBytes = UInt64(max(1, sysconf(Int32(_SC_PAGESIZE))))
+        virtualBytes = pages[0] * pageBytes
+        residentBytes = pages[1] * pageBytes
+        privateResidentBytes = (pages[1] - pages[2]) * pageBytes
+        dataBytes = pages[5] * pageBytes
     }
+}
 
-    private static func number(_ line: [UInt8], after name: String) -> UInt64? {
-        guard line.starts(with: name.utf8) else { return nil }
-        let digits = line.dropFirst(name.utf8.count).filter { (48...57).contains($0) }
-        return UInt64(String(decoding: digits, as: UTF8.self))
-    }
+/// `ProcessFigures.read` hides the system call of that name.
+private func readOnce(_ file: CInt, _ bytes: inout [UInt8]) -> Int {
+    read(file, &bytes, bytes.count)
 }

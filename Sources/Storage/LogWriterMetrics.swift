@@ -1,12 +1,7 @@
+public import Metrics
+
 /// What a `LogWriter` has done so far. A copy; asking for it costs one lock.
 public struct LogWriterMetrics: Equatable, Sendable {
-    /// Upper bounds of the histogram's buckets in seconds, doubling from 1 ms as etcd's
-    /// `wal_fsync_durations_seconds` does, with finer ones below it; one more bucket above all.
-    public static let boundsSeconds: [Double] = [
-        0.000_062_5, 0.000_125, 0.000_25, 0.000_5, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032,
-        0.064, 0.128, 0.256, 0.512, 1.024, 2.048, 4.096, 8.192,
-    ]
-
     /// A write and sync that takes longer is slow: worth a warning, and counted.
     public static let slowSync = Duration.milliseconds(100)
 
@@ -20,9 +15,10 @@ public struct LogWriterMetrics: Equatable, Sendable {
     /// The most batches that one group had.
     public var groupBatchesMax = 0
     public var segmentCount: UInt64 = 0
-    /// Syncs by how long they and their write took; one bucket more than there are bounds.
-    public var syncsByDuration = [UInt64](repeating: 0, count: boundsSeconds.count + 1)
-    public var syncTotal = Duration.zero
+    /// How long syncs and their writes took. The bounds of etcd's `wal_fsync_durations_seconds`,
+    /// which double from 1 ms to 8 s, with finer ones below.
+    public var syncDurations = DurationHistogram(firstNanoseconds: 62_500, boundsCount: 18)
+    public var syncsByDuration: [UInt64] { syncDurations.counts }
     public var lastSync = Duration.zero
     public var slowestSync = Duration.zero
     public var slowSyncCount: UInt64 = 0
@@ -39,13 +35,9 @@ public struct LogWriterMetrics: Equatable, Sendable {
 
     mutating func recordSync(_ duration: Duration) {
         syncCount += 1
-        syncTotal += duration
         lastSync = duration
         slowestSync = max(slowestSync, duration)
         let (seconds, attoseconds) = duration.components
-        let value = Double(seconds) + Double(attoseconds) / 1e18
-        let bucket =
-            Self.boundsSeconds.firstIndex { value <= $0 } ?? Self.boundsSeconds.count
-        syncsByDuration[bucket] += 1
+        syncDurations.record(nanoseconds: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
     }
 }

@@ -54,12 +54,9 @@ final class LiveMetrics: MemberReporter {
 
     private func writeLog(_ page: inout MetricsPage) {
         let log = writer.metrics
-        let sum = log.syncTotal / .seconds(1)
-        let bounds = LogWriterMetrics.boundsSeconds
-        page.family(
-            "etcd_wal_fsync_durations_seconds", .histogram,
-            "Time of a write and fdatasync of the log, in seconds.")
-        page.buckets([], counts: log.syncsByDuration, sumSeconds: sum) { bounds[$0] }
+        page.histogram(
+            "etcd_wal_fsync_durations_seconds",
+            "Time of a write and fdatasync of the log, in seconds.", log.syncDurations)
         page.gauge(
             "etcd_wal_last_index_saved", "Last entry handed to the log.", engine.lastLogIndex)
         page.counter(

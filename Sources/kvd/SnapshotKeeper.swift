@@ -90,11 +90,12 @@ final class SnapshotKeeper: Sendable {
         jobs.submit { [self] in
             let started = MachineClock.monotonicNanoseconds
             do throws(SnapshotError) {
-                let file = try write(image, pace: pace)
+                let (file, marshalling) = try write(image, pace: pace)
                 let nanoseconds = MachineClock.monotonicNanoseconds - started
                 let took = nanoseconds / 1_000_000
                 counted.withLock { counted in
                     counted.saves.record(nanoseconds: nanoseconds)
+                    counted.marshallings.record(nanoseconds: marshalling)
                     counted.writtenBytes += UInt64(file.fileBytes)
                     counted.lastFileBytes = UInt64(file.fileBytes)
                     counted.lastStateBytes = UInt64(file.stateBytes)
@@ -117,26 +118,28 @@ final class SnapshotKeeper: Sendable {
         }
     }
 
-    private func write(_ image: StateImage, pace: WritePace) throws(SnapshotError) -> SnapshotFile {
+    /// Returns the file, and how many nanoseconds it took to make bytes of the state.
+    private func write(
+        _ image: StateImage, pace: WritePace
+    ) throws(SnapshotError) -> (SnapshotFile, marshalling: Int64) {
         let writer = try directory.create(header(of: image), pace: pace)
         do throws(SnapshotError) {
             var encoder = StateEncoder(image)
-            var (marshalling, begun) = (Int64(0), MachineClock.monotonicNanoseconds)
-            var isDone = false
-            while !isDone {
+            var marshalling: Int64 = 0
+            var isDone: Bool
+            repeat {
+                let started = MachineClock.monotonicNanoseconds
                 var writing: Int64 = 0
                 isDone = try !encoder.next { piece throws(SnapshotError) in
                     let begun = MachineClock.monotonicNanoseconds
                     try writer.append(piece)
                     writing += MachineClock.monotonicNanoseconds - begun
                 }
-                let working = MachineClock.monotonicNanoseconds - begun - writing
+                let working = MachineClock.monotonicNanoseconds - started - writing
                 marshalling += working
                 if pace != .unlimited { MachineClock.sleep(nanoseconds: working * Self.restRatio) }
-                begun = MachineClock.monotonicNanoseconds
-            }
-            counted.withLock { $0.marshallings.record(nanoseconds: marshalling) }
-            return try writer.finish()
+            } while !isDone
+            return (try writer.finish(), marshalling)
         } catch {
             writer.abandon()
             throw error
@@ -189,7 +192,7 @@ final class SnapshotKeeper: Sendable {
             let image = try snapshot.data.withUnsafeBytes { data in
                 try EtcdSnapshot.decodeStore(data, metadata)
             }
-            let file = try write(image, pace: .unlimited)
+            let (file, _) = try write(image, pace: .unlimited)
             arrive(image, metadata, stateBytes: Int(file.stateBytes))
             return true
         } catch {

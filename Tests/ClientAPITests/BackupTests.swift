@@ -1,7 +1,6 @@
 import ClientAPI
 import GoldenSupport
 import NIOCore
-import NIOPosix
 import Synchronization
 import Testing
 
@@ -15,15 +14,10 @@ import Testing
     ) throws {
         var configuration = ClientServerConfiguration()
         configuration.unsentBytesMax = 1 << 20
-        let node = try SingleNode(
-            on: MultiThreadedEventLoopGroup.singleton.next(), configuration: configuration)
-        try Readiness.wait(node.port)
-        try node.onLoop { _, server in server.backupProvider = maker }
-        do { try body(node, try RawClient(port: node.port)) } catch {
-            try node.stop()
-            throw error
+        try SingleNode.with(configuration) { node in
+            try node.onLoop { _, server in server.backupProvider = maker }
+            try body(node, RawClient(port: node.port))
         }
-        try node.stop()
     }
 
     private func wait(_ what: String, _ condition: () throws -> Bool) throws {

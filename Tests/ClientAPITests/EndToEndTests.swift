@@ -1,7 +1,6 @@
 import ClientAPI
 import GoldenSupport
 import NIOCore
-import NIOPosix
 import Testing
 
 /// The client port as a client sees it, on loopback sockets, byte for byte.
@@ -11,14 +10,7 @@ import Testing
         _ configuration: ClientServerConfiguration = ClientServerConfiguration(),
         _ body: (SingleNode) throws -> Void
     ) throws {
-        let node = try SingleNode(
-            on: MultiThreadedEventLoopGroup.singleton.next(), configuration: configuration)
-        try Readiness.wait(node.port)
-        do { try body(node) } catch {
-            try node.stop()
-            throw error
-        }
-        try node.stop()
+        try SingleNode.with(configuration, body)
     }
 
     private func put(_ key: String, _ value: String, headers: String = "") -> String {

@@ -1,16 +1,11 @@
-import ClientAPI
 import GoldenSupport
-import NIOPosix
 import Testing
 
 /// Requests that change the members of a cluster of one: what is checked, in which order, and what
 /// is answered. The recorded exchanges (`GoldenTests`) have the rest.
 @Suite struct MemberRequestTests {
     private func withClient(_ body: (RawClient) throws -> Void) throws {
-        let node = try SingleNode(on: MultiThreadedEventLoopGroup.singleton.next())
-        try Readiness.wait(node.port)
-        defer { try? node.stop() }
-        try body(RawClient(port: node.port))
+        try SingleNode.with { try body(RawClient(port: $0.port)) }
     }
 
     private static func text(

@@ -2,7 +2,6 @@ import Foundation
 import GoldenSupport
 import Logging
 import Logs
-import NIOPosix
 import Testing
 
 @testable import ClientAPI
@@ -13,11 +12,7 @@ import Testing
         _ configuration: ClientServerConfiguration = ClientServerConfiguration(),
         _ body: (RawClient) throws -> Void
     ) throws {
-        let node = try SingleNode(
-            on: MultiThreadedEventLoopGroup.singleton.next(), configuration: configuration)
-        try Readiness.wait(node.port)
-        defer { try? node.stop() }
-        try body(RawClient(port: node.port))
+        try SingleNode.with(configuration) { try body(RawClient(port: $0.port)) }
     }
 
     @Test func theLevelOfAllLoggersIsSet() throws {

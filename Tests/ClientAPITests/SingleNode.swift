@@ -48,6 +48,21 @@ final class SingleNode: Sendable {
         self.port = port
     }
 
+    /// A member for one test, ready to serve; stopped however `body` ends.
+    static func with(
+        _ configuration: ClientServerConfiguration = ClientServerConfiguration(),
+        _ body: (SingleNode) throws -> Void
+    ) throws {
+        let node = try SingleNode(
+            on: MultiThreadedEventLoopGroup.singleton.next(), configuration: configuration)
+        try Readiness.wait(node.port)
+        do { try body(node) } catch {
+            try node.stop()
+            throw error
+        }
+        try node.stop()
+    }
+
     /// Calls `body` with the engine and the client port, on their loop.
     func onLoop<R: Sendable>(
         _ body: @escaping @Sendable (Engine, ClientServer) -> R

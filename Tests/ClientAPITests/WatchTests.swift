@@ -3,7 +3,6 @@ import GoldenSupport
 import KVServer
 import KeyStore
 import NIOCore
-import NIOPosix
 import Testing
 
 /// Watches over loopback sockets.
@@ -12,14 +11,7 @@ import Testing
         _ configuration: ClientServerConfiguration = ClientServerConfiguration(),
         _ body: (SingleNode, RawClient) throws -> Void
     ) throws {
-        let node = try SingleNode(
-            on: MultiThreadedEventLoopGroup.singleton.next(), configuration: configuration)
-        try Readiness.wait(node.port)
-        do { try body(node, try RawClient(port: node.port)) } catch {
-            try node.stop()
-            throw error
-        }
-        try node.stop()
+        try SingleNode.with(configuration) { try body($0, RawClient(port: $0.port)) }
     }
 
     private func get(_ target: String, version: String = "1.1") -> String {

@@ -5,7 +5,7 @@ import Testing
 /// Members added, changed and removed through the API of real processes.
 @Suite struct MemberChangeTests {
     @Test func aMemberIsAddedChangedAndRemovedOnAnyMember() throws {
-        let cluster = try started(size: 3)
+        let cluster = try started(KvdCluster(size: 3))
         for n in 0..<3 {
             let client = try cluster.client(n)
             let url = "http://127.0.0.1:\(n + 1)"
@@ -36,7 +36,7 @@ import Testing
     /// The leader last: it must not leave the others without word of its removal.
     @Test(arguments: [false, true])
     func aRemovedMemberEndsAndTheOthersGoOn(isLeader: Bool) throws {
-        let cluster = try started(size: 3)
+        let cluster = try started(KvdCluster(size: 3))
         let leader = try leader(of: cluster)
         let victim = isLeader ? leader : (leader + 1) % 3
         let others = (0..<3).filter { $0 != victim }
@@ -69,15 +69,13 @@ import Testing
     }
 
     @Test func theStrictCheckWantsAStartedQuorum() throws {
-        let cluster = try KvdCluster(
-            size: 3,
-            extra: [
-                "--heartbeat-interval", "20", "--election-timeout", "200",
-                "--strict-reconfig-check",
-            ])
-        try cluster.startAll()
-        try cluster.waitReady()
-        try waitUntilPublished(cluster)
+        let cluster = try started(
+            KvdCluster(
+                size: 3,
+                extra: [
+                    "--heartbeat-interval", "20", "--election-timeout", "200",
+                    "--strict-reconfig-check",
+                ]))
         let client = try cluster.client(1)
         // Three of five are a quorum, three of six are not.
         for port in 1...2 {
@@ -94,8 +92,7 @@ import Testing
 
     // MARK: Parts
 
-    private func started(size: Int) throws -> KvdCluster {
-        let cluster = try KvdCluster(size: size)
+    private func started(_ cluster: KvdCluster) throws -> KvdCluster {
         try cluster.startAll()
         try cluster.waitReady()
         try waitUntilPublished(cluster)
