@@ -12,7 +12,7 @@ enum Handling {
     /// It is to be handled again when the engine says `.readable`.
     case waitsToRead
     case watch(WatchOpening)
-    case backup(BackupOpening)
+    case stream(BodyOpening)
 }
 
 /// How a watch begins.

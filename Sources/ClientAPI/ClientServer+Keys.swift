@@ -64,15 +64,21 @@ extension ClientServer {
                 gaveWork()
                 return .waitsToRead
             }
-            return .answer(read(path, keys))
-        case .read, .watch:
+            return read(path, keys)
+        case .read:
+            guard isReadable || engine.isReadable(at: keys.minIndex) else {
+                engine.whenReadable(at: keys.minIndex, ticket: ticket)
+                gaveWork()
+                return .waitsToRead
+            }
+            return read(path, keys)
+        case .watch:
             guard isReadable || engine.isReadable else {
                 engine.whenReadable(ticket: ticket)
                 gaveWork()
                 return .waitsToRead
             }
-            if keys.operation == .watch { return watch(path, keys, ticket) }
-            return .answer(read(path, keys))
+            return watch(path, keys, ticket)
         }
     }
 
@@ -89,20 +95,7 @@ extension ClientServer {
         return keyScratch.bytes
     }
 
-    // MARK: - Reads and watches
-
-    private func read(_ path: UnsafeRawBufferPointer, _ keys: KeysRequest) -> Answer {
-        do throws(StoreError) {
-            if keys.isRecursive { meter.readRecursively() }
-            let node = try engine.store.get(path)
-            listing.write(
-                node, key: ByteWriter.clientKey(path), isRecursive: keys.isRecursive,
-                now: node.expires ? engine.clusterTime : 0, into: &body)
-            return .keys(.ok, storeIndex: engine.store.currentIndex, at: appliedNow)
-        } catch {
-            return answer(to: error)
-        }
-    }
+    // MARK: - Watches
 
     private func watch(
         _ path: UnsafeRawBufferPointer, _ keys: KeysRequest, _ ticket: Ticket
@@ -121,7 +114,7 @@ extension ClientServer {
         }
     }
 
-    private var appliedNow: AppliedAt {
+    var appliedNow: AppliedAt {
         AppliedAt(raftIndex: engine.appliedIndex, raftTerm: engine.term)
     }
 
@@ -146,7 +139,7 @@ extension ClientServer {
         }
     }
 
-    private func answer(to error: StoreError) -> Answer {
+    func answer(to error: StoreError) -> Answer {
         error.cause.withUnsafeBytes { cause in
             body.append(
                 error: error.code, cause: ByteWriter.clientKey(cause), index: error.index)
@@ -154,7 +147,7 @@ extension ClientServer {
         return .keysError(error.code.status, storeIndex: error.index)
     }
 
-    private func answer(to fault: KeysFault) -> Answer {
+    func answer(to fault: KeysFault) -> Answer {
         keysError(fault.code, cause: fault.cause, index: 0)
     }
 
@@ -189,9 +182,4 @@ extension Event {
         default: .ok
         }
     }
-}
-
-extension Node {
-    /// Whether an answer with this node, or with nodes below it, may need the time.
-    fileprivate var expires: Bool { isDirectory || expiration != 0 }
 }

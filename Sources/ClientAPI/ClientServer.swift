@@ -52,6 +52,7 @@ package final class ClientServer {
     var formScratch = ByteWriter()
     var body = ByteWriter()
     var listing = ListingWriter()
+    var keptVersions = KeptVersions()
     var encoder: AnswerEncoder
     var sharedEvent = SharedEvent()
 

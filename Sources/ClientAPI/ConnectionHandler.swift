@@ -21,8 +21,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// A read that waits: for the quorum, or for the store to have caught up.
     private var pendingRead: ClientRequest?
     private var watch: Watch?
-    /// The backup that holds the connection.
-    private var backup: BackupTransfer?
+    /// The answer that is being made while it is sent.
+    private var transfer: BodyTransfer?
     /// Answers not handed to the channel yet.
     private var outgoing = ByteBuffer()
     private var willFlush = false
@@ -75,8 +75,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard context != nil else { return }
         context = nil
         cancelWatch()
-        backup?.cancel()
-        backup = nil
+        transfer?.cancel()
+        transfer = nil
         pendingRead = nil
         server.remove(place: place, nextNumber: order.nextNumber)
     }
@@ -137,7 +137,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
-        if isWritable { backup?.resume() }
+        if isWritable { transfer?.resume() }
         advance()
         server.flush()
         context.fireChannelWritabilityChanged()
@@ -218,7 +218,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .proposed: break
         case .waitsToRead: pendingRead = request
         case .watch(let start): open(start, request, number)
-        case .backup(let start): open(start, request.framing)
+        case .stream(let start): open(start, request.framing, number)
         }
     }
 
@@ -263,7 +263,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch server.handle(request, ticket: ticket, isReadable: true) {
         case .answer(let answer): send(answer, number)
         case .watch(let start): open(start, request, number)
-        case .proposed, .waitsToRead, .backup:
+        case .stream(let start): open(start, request.framing, number)
+        case .proposed, .waitsToRead:
             preconditionFailure("a read that may read is answered")
         }
     }
@@ -324,31 +325,35 @@ final class ConnectionHandler: ChannelDuplexHandler {
         server.engine.store.cancelWatch(ticket.watcher)
     }
 
-    // MARK: - Backups
+    // MARK: - Answers made while they are sent
 
-    private func open(_ start: BackupOpening, _ framing: AnswerFraming) {
+    private func open(_ start: BodyOpening, _ framing: AnswerFraming, _ number: UInt32) {
         server.writeHeadOfStream(start.answer, framing: framing, into: &outgoing)
         wantFlush()
-        let new = BackupTransfer(
-            start.stream, isChunked: !framing.isHTTP10, eventLoop: server.eventLoop
-        ) { [server] in
-            server.isBackupRunning = false
-        } take: { [weak self] step in
+        server.meter.ended(
+            order.start(of: number), start.answer.status,
+            now: ClientServer.monotonicNanoseconds())
+        guard !framing.isHead else {
+            start.letGo()
+            return finishBody(isHTTP10: framing.isHTTP10)
+        }
+        let new = BodyTransfer(start, isChunked: !framing.isHTTP10, eventLoop: server.eventLoop) {
+            [weak self] step in
             self?.take(step, isHTTP10: framing.isHTTP10)
         }
-        backup = new
+        transfer = new
         new.resume()
     }
 
-    private func take(_ step: BackupTransfer.Step, isHTTP10: Bool) {
-        guard let context, backup != nil else { return }
+    private func take(_ step: BodyTransfer.Step, isHTTP10: Bool) {
+        guard let context, transfer != nil else { return }
         switch step {
         case .piece(let bytes):
             if outgoing.readableBytes > 0 { flush() }
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-            if isWritable { backup?.resume() }
+            if isWritable { transfer?.resume() }
         case .end:
-            backup = nil
+            transfer = nil
             if !isHTTP10 { outgoing.writeString(ChunkEnd.text) }
             finishBody(isHTTP10: isHTTP10)
             server.flush()
@@ -398,8 +403,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             endWatch(number: watch.number)
         }
         order.end()
-        // Nobody waits with the end of this member for a backup's.
-        if backup != nil { context?.close(promise: nil) }
+        // Nobody waits with the end of this member for the end of such an answer.
+        if transfer != nil { context?.close(promise: nil) }
         advance()
     }
 

@@ -26,7 +26,7 @@ package final class Engine {
     let restoredTerm: UInt64
     var pending = PendingRequests()
     var reads: PendingReads
-    var gatedReads: [(Ticket, deadline: Int64)] = []
+    var gatedReads: [GatedRead] = []
     /// Commands that no leader has taken yet.
     var queue: [QueuedCommand] = []
     var memberChanges = MemberChangeQueue()

@@ -72,6 +72,14 @@ package final class Store {
     ///
     /// Throws `keyNotFound` or `notDirectory`.
     package func get(_ path: UnsafeRawBufferPointer) throws(StoreError) -> Node {
+        try get(path, in: tree)
+    }
+
+    /// As `get`, of an earlier version.
+    @inline(__always)
+    package func get(
+        _ path: UnsafeRawBufferPointer, in tree: borrowing Tree
+    ) throws(StoreError) -> Node {
         do throws(StoreError) {
             let node = try tree.node(at: path)
             counters.getsSuccess += 1
