@@ -148,6 +148,9 @@ extension ClientServer {
             body.append("431 Request Header Fields Too Large")
             return Answer(.headersTooLarge, .plainText)
         case .unknownExpectation: return Answer(.expectationFailed, nil)
+        case .tooSlow:
+            body.append("408 Request Timeout")
+            return Answer(.requestTimeout, .plainText)
         case .unknownMethod(let target, _): return answer(toUnknownMethodAt: target)
         }
     }

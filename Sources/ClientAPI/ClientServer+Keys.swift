@@ -31,7 +31,10 @@ extension ClientServer {
         guard method == .put || method == .post else { return try body(FormBody()) }
         let mediaType = request.facts.mediaType
         var form = FormBody()
-        form.isTooLarge = mediaType.isForm && request.isBodyTooLarge
+        if mediaType.isForm, request.isBodyTooLarge {
+            form.sizeFault = .formTooLarge(
+                request.facts.bodyBytesCount, limit: configuration.formBytesMax)
+        }
         form.mediaTypeProblem = mediaType.problem
         guard mediaType.isForm, let bytes = request.body else { return try body(form) }
         let result = bytes.withUnsafeReadableBytes { bytes -> Result<Handling, KeysFault> in
@@ -52,6 +55,9 @@ extension ClientServer {
             meter.began(requestKind)
         }
         let path = storePath(target.path)
+        if keys.operation == .write || keys.operation == .watch {
+            if let fault = keyFault(path) { return .answer(answer(to: fault)) }
+        }
         switch keys.operation {
         case .write:
             engine.propose(
@@ -95,11 +101,24 @@ extension ClientServer {
         return keyScratch.bytes
     }
 
+    /// What is wrong with the size of a store path (`/1/…`).
+    private func keyFault(_ path: UnsafeRawBufferPointer) -> KeysFault? {
+        let (bytes, depth) = (configuration.keyBytesMax, configuration.keyDepthMax)
+        // An element takes two bytes: nearly no key needs to be looked into.
+        guard path.count - 2 > min(bytes, depth * 2 - 1) else { return nil }
+        if path.count - 2 > bytes { return .keyTooLong(path.count - 2, limit: bytes) }
+        let slashes = path.count { $0 == UInt8(ascii: "/") }
+        return slashes - 1 > depth ? .keyTooDeep(limit: depth) : nil
+    }
+
     // MARK: - Watches
 
     private func watch(
         _ path: UnsafeRawBufferPointer, _ keys: KeysRequest, _ ticket: Ticket
     ) -> Handling {
+        guard engine.store.watchersCount < configuration.watchersMax else {
+            return .answer(answer(to: .tooManyWatchers(limit: configuration.watchersMax)))
+        }
         do throws(StoreError) {
             let index = engine.store.currentIndex
             let start = try engine.store.watch(
@@ -148,7 +167,9 @@ extension ClientServer {
     }
 
     func answer(to fault: KeysFault) -> Answer {
-        keysError(fault.code, cause: fault.cause, index: 0)
+        var answer = keysError(fault.code, cause: fault.cause, index: 0)
+        if let status = fault.status { answer.status = status }
+        return answer
     }
 
     func keysError(_ code: ErrorCode, cause: String, index: UInt64) -> Answer {

@@ -1,7 +1,8 @@
 package import KVServer
 package import KeyStore
+internal import Logging
+internal import Logs
 package import NIOCore
-internal import RaftModel
 internal import NIOHTTP1
 internal import RaftModel
 
@@ -41,6 +42,10 @@ package final class ClientServer {
     /// Without one, the page of metrics has the requests, the store and the engine only.
     package weak var reporter: (any MemberReporter)?
     var meter = RequestMeter()
+    let log = RateLimitedLog(Logger(label: "etcdhttp"))
+    /// Monotonic nanoseconds, as of when it was last needed.
+    var loopTime = ClientServer.monotonicNanoseconds()
+    private var isPatrolling = false
     var attention = Attention()
     /// What the request handled last turned out to be.
     var requestKind = RequestKind.other
@@ -126,12 +131,61 @@ package final class ClientServer {
     // MARK: - The connections' side
 
     func add(_ connection: ConnectionHandler) -> (place: UInt32, firstNumber: UInt32) {
+        startPatrol()
         if let place = freePlaces.popLast() {
             places[Int(place)].connection = connection
             return (place, places[Int(place)].nextNumber)
         }
         places.append(Place(connection: connection, nextNumber: 0))
         return (UInt32(places.count - 1), 0)
+    }
+
+    /// Whether another connection can be served; makes room by ending the one that has been idle
+    /// for the longest.
+    func hasRoom() -> Bool {
+        if connectionsCount < configuration.connectionsMax { return true }
+        let now = Self.monotonicNanoseconds()
+        var oldest: ConnectionHandler?
+        for place in places {
+            guard let connection = place.connection, connection.isIdle else { continue }
+            if oldest.map({ connection.lastUsedAt < $0.lastUsedAt }) ?? true { oldest = connection }
+        }
+        guard let oldest,
+            now - oldest.lastUsedAt >= configuration.idleBeforeEviction.inNanoseconds
+        else {
+            meter.refusedConnection()
+            log.log(
+                .warning,
+                "refused a client: \(configuration.connectionsMax) connections are open (--max-connections)"
+            )
+            return false
+        }
+        meter.evictedConnection()
+        oldest.evict()
+        return true
+    }
+
+    func cutReader() {
+        meter.cutReader()
+        log.log(
+            .warning,
+            "ended a client's connection: for \(configuration.unreadAnswerTimeout) it took nothing of the answer that waits for it"
+        )
+    }
+
+    /// While there are connections, looks about once a second whether they take too long.
+    private func startPatrol() {
+        guard !isPatrolling else { return }
+        isPatrolling = true
+        eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [weak self] in
+            guard let self else { return }
+            isPatrolling = false
+            guard connectionsCount > 0 else { return }
+            let now = Self.monotonicNanoseconds()
+            for place in places { place.connection?.patrol(now: now) }
+            flush()
+            startPatrol()
+        }
     }
 
     func remove(place: UInt32, nextNumber: UInt32) {
@@ -204,6 +258,10 @@ extension ClientServer {
         limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
         limits.maxHeaderListSize = configuration.headerBytesMax
         limits.maxHeaderFieldCount = configuration.headerFieldsMax
+        guard hasRoom() else {
+            return try channel.pipeline.syncOperations.addHandler(
+                ConnectionRefusal(limit: configuration.connectionsMax))
+        }
         let leftover = DecoderLeftover()
         let decoder = RequestDecoder(limits: limits, leftover: leftover)
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)

@@ -33,6 +33,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isReadHeld = false
     /// Parts that came with the read being decoded.
     private var partsInRead = 0
+    private var patience: ConnectionPatience
 
     /// Asked for by `awaitNext` when it is first needed.
     private var socket: CInt?
@@ -51,6 +52,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.server = server
         self.leftover = leftover
         order = RequestOrder(firstNumber: 0, inFlightMax: server.configuration.inFlightMax)
+        patience = ConnectionPatience(now: ClientServer.monotonicNanoseconds())
     }
 
     // MARK: - From the channel
@@ -83,10 +85,15 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         partsInRead += 1
-        run(intake.received(unwrapInboundIn(data)))
+        run(
+            intake.received(
+                unwrapInboundIn(data), formBytesMax: server.configuration.formBytesMax))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        patience.received(
+            partsCount: partsInRead, isIdle: intake.isIdle, hadBytes: leftover.takeHadBytes(),
+            now: server.loopTime)
         partsInRead = 0
         let isAnswered = willFlush && order.inFlightCount == 0
         server.flush()
@@ -207,6 +214,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let ticket = Ticket(connection: place, request: number)
         server.attention.asked(by: place)
         let begun = ClientServer.monotonicNanoseconds()
+        server.loopTime = begun
+        patience.began(at: begun)
         (server.requestKind, server.requestOmitsNode) = (.other, false)
         let handling = server.handle(request, ticket: ticket, isReadable: false)
         order.note(
@@ -360,6 +369,38 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .failed: context.close(promise: nil)
         }
     }
+
+    // MARK: - Limits of time
+
+    /// Nothing asked for, nothing under way.
+    var isIdle: Bool {
+        order.inFlightCount == 0 && intake.isIdle && !patience.isHeadOpen && watch == nil
+            && transfer == nil
+    }
+
+    /// Monotonic nanoseconds.
+    var lastUsedAt: Int64 { patience.lastUsedAt }
+
+    /// Ends what takes too long; called about once a second.
+    func patrol(now: Int64) {
+        guard let context else { return }
+        if patience.isRequestTooSlow(server.configuration, now: now) {
+            patience.ended()
+            run(intake.failed(.tooSlow))
+        }
+        // Only of a client that is far behind: what lies in the kernel's buffers is not seen.
+        guard !isWritable else { return patience.isTaking() }
+        let options = context.channel.syncOptions
+        let unsent = (try? options?.getOption(.bufferedWritableBytes)) ?? 0
+        guard
+            patience.isAnswerUnread(unsent: unsent, server.configuration, now: now)
+        else { return }
+        server.cutReader()
+        context.close(promise: nil)
+    }
+
+    /// Makes room for another.
+    func evict() { context?.close(promise: nil) }
 
     // MARK: - To the channel
 

@@ -112,7 +112,7 @@ extension KeysRequest {
         _ fields: inout FormFields, query: UnsafeRawBufferPointer, form: FormBody,
         scratch: inout ByteWriter
     ) throws(KeysFault) {
-        if form.isTooLarge { throw .formTooLarge }
+        if let fault = form.sizeFault { throw fault }
         if let problem = form.mediaTypeProblem { throw .form(problem) }
         try fields.read(form.bytes, scratch: &scratch)
         try fields.read(query, scratch: &scratch)
@@ -124,11 +124,11 @@ struct FormBody {
     /// Empty if the body is no form.
     var bytes = UnsafeRawBufferPointer(start: nil, count: 0)
     /// The body is a form above the limit; its bytes were dropped.
-    var isTooLarge = false
+    var sizeFault: KeysFault?
     /// What is wrong with the Content-Type.
     var mediaTypeProblem: String?
 
-    var isAbsent: Bool { bytes.isEmpty && !isTooLarge && mediaTypeProblem == nil }
+    var isAbsent: Bool { bytes.isEmpty && sizeFault == nil && mediaTypeProblem == nil }
 }
 
 /// Turns the raw fields into values.

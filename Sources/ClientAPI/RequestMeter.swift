@@ -91,6 +91,12 @@ struct RequestMeter {
     /// Watches that ended because a snapshot took the place of the state.
     private(set) var endedWatches: UInt64 = 0
 
+    /// Clients beyond the limit, and idle ones that made room for others.
+    private(set) var refusedConnections: UInt64 = 0
+    private(set) var evictedConnections: UInt64 = 0
+    /// Clients that did not take their answer.
+    private(set) var cutReaders: UInt64 = 0
+
     private static let statusCount = Status.allCases.count
 
     init() {
@@ -117,6 +123,9 @@ struct RequestMeter {
     mutating func readRecursively() { recursiveReads += 1 }
     mutating func cutStream() { cutStreams += 1 }
     mutating func endedWatch() { endedWatches += 1 }
+    mutating func refusedConnection() { refusedConnections += 1 }
+    mutating func evictedConnection() { evictedConnections += 1 }
+    mutating func cutReader() { cutReaders += 1 }
 
     func received(_ kind: RequestKind) -> UInt64 { received[Int(kind.rawValue)] }
     func durations(of kind: RequestKind) -> DurationHistogram { durations[Int(kind.rawValue)] }

@@ -58,6 +58,10 @@ struct ServerArguments: ParsableArguments {
     @Option var experimentalAutoCompactionRetention: UInt64
 
     @Option var historyEvents: UInt64
+    @Option var maxRequestBytes: UInt64
+    @Option var maxKeyBytes: UInt64
+    @Option var maxConnections: UInt64
+    @Option var maxWatchers: UInt64
     @Option var snapshotBytes: UInt64
     @Option var verifyEvery: UInt64
     @Option var scrubInterval: UInt64

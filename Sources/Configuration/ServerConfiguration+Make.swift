@@ -34,6 +34,10 @@ extension ServerConfiguration {
         walFilesMax = Int(clamping: arguments.maxWals)
         allowedOrigins = arguments.cors
         historyEventsCount = Int(clamping: arguments.historyEvents)
+        requestBytesMax = Int(clamping: arguments.maxRequestBytes)
+        keyBytesMax = Int(clamping: arguments.maxKeyBytes)
+        connectionsMax = Self.limit(arguments.maxConnections)
+        watchersMax = Self.limit(arguments.maxWatchers)
         snapshotLogBytes = Int(clamping: arguments.snapshotBytes)
         verifyEntryCount = arguments.verifyEvery
         // A century at most: `Duration` would overflow in sums.
@@ -62,6 +66,11 @@ extension ServerConfiguration {
         enablesV3Preview = arguments.experimentalV3Demo
         self.setFlags = setFlags
         self.notes = notes
+    }
+
+    /// Of a flag of which 0 means that there is none.
+    private static func limit(_ number: UInt64) -> Int? {
+        number == 0 ? nil : Int(clamping: number)
     }
 
     /// Nil, and a fault more, when `--initial-cluster` cannot be read.

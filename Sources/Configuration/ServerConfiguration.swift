@@ -24,6 +24,12 @@ package struct ServerConfiguration: Equatable, Sendable {
     package var allowedOrigins: AllowedOrigins
     /// Events kept for late watchers.
     package var historyEventsCount: Int
+    /// `--max-request-bytes`
+    package var requestBytesMax: Int
+    package var keyBytesMax: Int
+    /// Nil: as many as there can be.
+    package var connectionsMax: Int?
+    package var watchersMax: Int?
     /// Bytes of log after which a snapshot is taken, however few entries they are.
     package var snapshotLogBytes: Int
     /// Entries between comparisons of content hashes; 0: never.

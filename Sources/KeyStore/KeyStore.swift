@@ -60,9 +60,11 @@ package final class Store {
     /// Index of the last successful write (`X-Etcd-Index`).
     package var currentIndex: UInt64 { tree.index }
 
+    package var watchersCount: Int { hub.count }
+
     package var statistics: StoreStatistics {
         var statistics = counters
-        statistics.watchers = UInt64(hub.count)
+        statistics.watchers = UInt64(watchersCount)
         return statistics
     }
 

@@ -129,11 +129,9 @@ final class Server: Sendable {
                 peerURLs: seed.configuration.advertisedPeerURLs,
                 electionTimeout: seed.configuration.electionTimeout),
             eventLoop: loop, delegate: host)
-        var port = ClientServerConfiguration()
-        port.allowedOrigins = seed.configuration.allowedOrigins.origins
-        let clients = ClientServer(engine: engine, eventLoop: loop, configuration: port) {
-            host.needsPump()
-        }
+        let clients = ClientServer(
+            engine: engine, eventLoop: loop, configuration: seed.configuration.clientPort
+        ) { host.needsPump() }
         let backups = LiveBackups(engine, keeper)
         clients.backupProvider = backups
         let metrics = LiveMetrics(engine, writer, keeper, peers)

@@ -1,6 +1,8 @@
+import ClientAPI
 import Configuration
 import KVServer
 import KeyStore
+import Logging
 import Storage
 
 /// What the parts are told of the configuration.
@@ -9,6 +11,23 @@ extension ServerConfiguration {
         var options = Store.Options()
         options.historyEventsMax = historyEventsCount
         return options
+    }
+
+    /// Logs what the flags ask for and cannot be had.
+    var clientPort: ClientServerConfiguration {
+        var port = ClientServerConfiguration()
+        port.allowedOrigins = allowedOrigins.origins
+        port.formBytesMax = requestBytesMax
+        port.keyBytesMax = keyBytesMax
+        port.watchersMax = watchersMax ?? .max
+        let room = DescriptorLimit.raise() - DescriptorLimit.kept
+        port.connectionsMax = min(connectionsMax ?? .max, max(1, room))
+        if let wanted = connectionsMax, wanted > room {
+            Logger(label: "etcdmain").warning(
+                "--max-connections=\(wanted) is more than the limit of open files allows; taking \(port.connectionsMax). Raise the limit (ulimit -n, or LimitNOFILE= of the unit) to \(wanted + DescriptorLimit.kept)"
+            )
+        }
+        return port
     }
 
     var walOptions: WALOptions {
