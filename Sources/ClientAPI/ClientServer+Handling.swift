@@ -81,6 +81,7 @@ extension ClientServer {
         case .authEnabled: authEnabled(request)
         case .version: version()
         case .health: health()
+        case .status: status()
         case .debugVariables: debugVariables()
         case .logLevel: setLogLevel(request)
         case .absent: notFound()

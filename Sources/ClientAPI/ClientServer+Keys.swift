@@ -129,6 +129,7 @@ extension ClientServer {
                     answer: .keys(.ok, storeIndex: index, at: appliedNow),
                     isStream: keys.stream, events: start.events))
         } catch {
+            if error.code == .eventIndexCleared { meter.clearedWatch() }
             return .answer(answer(to: error))
         }
     }

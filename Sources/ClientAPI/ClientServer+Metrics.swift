@@ -100,6 +100,10 @@ extension ClientServer {
             "Answers cut because their client took nothing of them.",
             meter.cutReaders)
         page.counter(
+            "kvd_watch_cleared_total",
+            "Watches refused (401) because the history has dropped what they missed.",
+            meter.clearedWatches)
+        page.counter(
             "kvd_watch_ended_total", "Watches ended because a snapshot replaced the state.",
             meter.endedWatches)
     }

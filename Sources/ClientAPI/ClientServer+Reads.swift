@@ -1,6 +1,5 @@
 internal import KVServer
 internal import KeyStore
-internal import NIOCore
 
 /// Plain GETs. Source: `reference/client-api.md` §4; pages and counts are kvd's own (`PageRequest`).
 extension ClientServer {
@@ -46,7 +45,9 @@ extension ClientServer {
             isRecursive: keys.isRecursive, keysOnly: page.keysOnly, isCount: page.isCount,
             limit: page.limit, now: node.expires ? engine.clusterTime : 0, version: tree.index)
         let isWhole = listing.begin(node, key: key, after: after, plan, into: &body)
-        if page.limit != .max, listing.isCut || !isWhole { keepVersion(copy tree) }
+        if page.limit != .max, listing.isCut || !isWhole {
+            keptVersions.keep(copy tree, now: Self.monotonicNanoseconds())
+        }
         let answer = Answer.keys(.ok, storeIndex: tree.index, at: appliedNow)
         guard !isWhole else { return .answer(answer) }
         var writer = ListingWriter()
@@ -54,22 +55,6 @@ extension ClientServer {
         return .stream(
             BodyOpening(
                 answer: answer, stream: ListingStream(begun: Array(body.bytes), writer)))
-    }
-
-    /// Keeps what a page was read from for those that follow, for a while.
-    private func keepVersion(_ tree: Tree) {
-        let isFirst = keptVersions.isEmpty
-        keptVersions.keep(tree, now: Self.monotonicNanoseconds())
-        if isFirst { dropVersionsInTime() }
-    }
-
-    private func dropVersionsInTime() {
-        eventLoop.assumeIsolated().scheduleTask(in: .nanoseconds(KeptVersions.restNanoseconds)) {
-            [weak self] in
-            guard let self else { return }
-            keptVersions.dropUnused(now: Self.monotonicNanoseconds())
-            if !keptVersions.isEmpty { dropVersionsInTime() }
-        }
     }
 }
 

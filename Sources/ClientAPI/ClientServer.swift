@@ -45,7 +45,8 @@ package final class ClientServer {
     let log = RateLimitedLog(Logger(label: "etcdhttp"))
     /// Monotonic nanoseconds, as of when it was last needed.
     var loopTime = ClientServer.monotonicNanoseconds()
-    private var isPatrolling = false
+    private var lookedAt: Int64 = 0
+    var problems = ProblemBoard()
     var attention = Attention()
     /// What the request handled last turned out to be.
     var requestKind = RequestKind.other
@@ -84,6 +85,18 @@ package final class ClientServer {
     }
 
     // MARK: - The owner's side
+
+    /// Time goes by. Called several times a second; about once a second the connections are looked at,
+    /// and what is wrong with this member.
+    package func tick() {
+        let now = Self.monotonicNanoseconds()
+        guard now - lookedAt >= 1_000_000_000 else { return }
+        lookedAt = now
+        for place in places { place.connection?.patrol(now: now) }
+        keptVersions.dropUnused(now: now)
+        lookForProblems()
+        flush()
+    }
 
     /// Hands over what a pump of the engine brought. On return everything is on its way.
     package func deliver(
@@ -131,7 +144,6 @@ package final class ClientServer {
     // MARK: - The connections' side
 
     func add(_ connection: ConnectionHandler) -> (place: UInt32, firstNumber: UInt32) {
-        startPatrol()
         if let place = freePlaces.popLast() {
             places[Int(place)].connection = connection
             return (place, places[Int(place)].nextNumber)
@@ -171,21 +183,6 @@ package final class ClientServer {
             .warning,
             "ended a client's connection: for \(configuration.unreadAnswerTimeout) it took nothing of the answer that waits for it"
         )
-    }
-
-    /// While there are connections, looks about once a second whether they take too long.
-    private func startPatrol() {
-        guard !isPatrolling else { return }
-        isPatrolling = true
-        eventLoop.assumeIsolated().scheduleTask(in: .seconds(1)) { [weak self] in
-            guard let self else { return }
-            isPatrolling = false
-            guard connectionsCount > 0 else { return }
-            let now = Self.monotonicNanoseconds()
-            for place in places { place.connection?.patrol(now: now) }
-            flush()
-            startPatrol()
-        }
     }
 
     func remove(place: UInt32, nextNumber: UInt32) {

@@ -4,6 +4,9 @@ import Raft
 import RaftModel
 
 extension Engine {
+    /// The store is not what the log says: it is being fetched, and nothing is answered meanwhile.
+    package var isStateVoid: Bool { raft.isStateVoid }
+
     /// Whether plain reads may be answered from the store.
     ///
     /// After a restart the store begins behind what this member had shown before it: replay has to

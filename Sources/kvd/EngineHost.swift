@@ -119,6 +119,7 @@ final class EngineHost {
     private func tick() {
         advance()
         engine.tick()
+        parts?.clients.tick()
         needsPump()
     }
 

@@ -134,7 +134,11 @@ final class Server: Sendable {
         ) { host.needsPump() }
         let backups = LiveBackups(engine, keeper)
         clients.backupProvider = backups
-        let metrics = LiveMetrics(engine, writer, keeper, peers)
+        let metrics = LiveMetrics(
+            engine, writer, keeper, peers,
+            LiveProblems(
+                dataDirectory: seed.configuration.dataDirectory,
+                heartbeat: seed.configuration.heartbeatInterval))
         clients.reporter = metrics
         let parts = EngineHost.Parts(
             writer: writer, peers: peers, clients: clients, backups: backups, metrics: metrics)
