@@ -144,6 +144,14 @@ enum FlagTable {
 
     private static let ownFlags: [FlagDefinition] = [
         .init(
+            "check", .boolean, default: "false", .own, since: "kvd 0.1",
+            "Says what is wrong with flags and environment, all of it, and exits: 0 if nothing is."),
+        .init(
+            "interface", .text, .own, since: "kvd 0.1",
+            "The interface whose address $private_ipv4 and $public_ipv4 stand for, in URLs, where "
+                + "COREOS_PRIVATE_IPV4 and COREOS_PUBLIC_IPV4 are not set. Without it: the one that "
+                + "the default route leaves by."),
+        .init(
             "history-events", .unsigned(1...UInt64(UInt32.max)), default: "100000", .own,
             since: "kvd 0.1", "Events kept for watchers that come back late (etcd keeps 1000)."),
         .init(

@@ -57,6 +57,7 @@ struct ServerArguments: ParsableArguments {
     @Option(name: .customLong("experimental-gRPC-addr")) var experimentalGRPCAddress: String = ""
     @Option var experimentalAutoCompactionRetention: UInt64
 
+    @Option var check: Bool
     @Option var historyEvents: UInt64
     @Option var maxRequestBytes: UInt64
     @Option var maxKeyBytes: UInt64

@@ -7,7 +7,6 @@ extension ServerConfiguration {
         [
             ("discovery", { $0.setFlags.contains("discovery") }),
             ("discovery-srv", { $0.setFlags.contains("discovery-srv") }),
-            ("initial-cluster-state", { $0.initialClusterState == .existing }),
             ("proxy", { $0.proxy.mode != .off }),
             ("experimental-v3demo", { $0.enablesV3Preview }),
             ("cert-file", { $0.clientTLS.certificateFile != nil }),
@@ -24,7 +23,7 @@ extension ServerConfiguration {
 
     /// Flags that have no effect yet but a refusal, whatever their value.
     static let unbuiltFlags = Set(unbuilt.map(\.flag)).subtracting([
-        "initial-cluster-state", "listen-client-urls", "listen-peer-urls",
+        "listen-client-urls", "listen-peer-urls",
     ])
 
     /// Faults for such settings. To start as if they had not been given could be dangerous (a

@@ -61,8 +61,17 @@ package struct ServerConfiguration: Equatable, Sendable {
     package var enablesProfiling: Bool
     package var enablesV3Preview: Bool
 
+    /// `--check`: say what is wrong, and start nothing.
+    package var isCheckOnly: Bool
+
     /// Names of the flags set on the command line or in the environment.
     package var setFlags: Set<String>
+    /// Of those that the environment set, the variables that did.
+    package var settingVariables: [String: String] = [:]
+    /// Those of `AddressPlaceholders` that have no value on this machine.
+    package var emptyAddressVariables: [String] = []
+    /// This machine's address as far as it is known, to be shown in corrected lines.
+    package var exampleAddress = "THIS-HOST"
     /// Lines found while reading flags and environment, in order, to be logged first.
     package var notes: [ConfigurationNote]
 }

@@ -4,6 +4,9 @@ enum UsageText {
         usage: kvd [flags]
                starts a server, a member of a cluster that speaks etcd 2.3's API
 
+               kvd --check [flags]
+               says what is wrong with them, and starts nothing
+
                kvd --version
                prints versions
 
@@ -64,7 +67,7 @@ enum UsageText {
         if name.hasSuffix("-file") { return "FILE" }
         if name.hasSuffix("-dir") { return "DIR" }
         switch name {
-        case "name": return "NAME"
+        case "name", "interface": return "NAME"
         case "initial-cluster": return "NAME=URL,…"
         case "discovery", "discovery-proxy": return "URL"
         case "discovery-srv": return "DOMAIN"

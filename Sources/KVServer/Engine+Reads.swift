@@ -13,8 +13,11 @@ extension Engine {
     /// reach the commit index that it knew, else a client could see time run backwards. Entries
     /// beyond it may have been thrown away by a new leader: an applied entry of a later term than
     /// all that the log had stands for everything committed before.
+    ///
+    /// A member that joins has everything of the time before it was added when its log says that it
+    /// was.
     package var isReadable: Bool {
-        guard !raft.isStateVoid else { return false }
+        guard !raft.isStateVoid, isMember else { return false }
         return appliedIndex >= readableFrom || appliedTerm > restoredTerm
     }
 
