@@ -121,13 +121,21 @@ package final class ClientServer {
         }
     }
 
-    /// Ends watches that the store gave up, because its state was replaced by a snapshot's.
+    /// Ends watches that the store gave up: its state was replaced by a snapshot's, and they have
+    /// missed something between the two. The answer began with a 200, so the error is its body.
     package func endWatches(_ watchers: [WatcherID]) {
+        guard !watchers.isEmpty else { return }
+        let store = engine.store
+        sharedEvent.encode(
+            error: .eventIndexCleared,
+            cause: "this member's state was replaced by a snapshot of the leader, whose history "
+                + "begins at \(store.history.oldestIndex)", index: store.currentIndex)
         for watcher in watchers {
             let ticket = Ticket(watcher)
-            connection(at: ticket.connection)?.endWatch(number: ticket.request)
+            connection(at: ticket.connection)?.endWatch(sharedEvent, number: ticket.request)
             meter.endedWatch()
         }
+        sharedEvent.forget()
         flush()
     }
 

@@ -312,6 +312,13 @@ final class ConnectionHandler: ChannelDuplexHandler {
         finishWatch()
     }
 
+    /// Ends the response with what is in `last`.
+    func endWatch(_ last: SharedEvent, number: UInt32) {
+        guard let watch, watch.number == number, let context else { return }
+        write(last.slice(isStream: false, isHTTP10: watch.isHTTP10), context)
+        finishWatch()
+    }
+
     private func finishWatch() {
         guard let isHTTP10 = watch?.isHTTP10 else { return }
         watch = nil

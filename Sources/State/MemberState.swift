@@ -173,10 +173,14 @@ package final class MemberState {
 
     /// Puts `image` in the place of everything. Returns the watchers that can no longer be served.
     ///
-    /// - Parameter monotonic: this machine's clock now, from which the cluster's goes on.
+    /// - Parameters:
+    ///   - monotonic: this machine's clock now, from which the cluster's goes on.
+    ///   - isContinuation: it is a later state of what is here; see `Store.restore`.
     @discardableResult
-    package func restore(_ image: StateImage, monotonic: Int64) -> [WatcherID] {
-        let cancelled = store.restore(image.store)
+    package func restore(
+        _ image: StateImage, monotonic: Int64, isContinuation: Bool = true
+    ) -> [WatcherID] {
+        let cancelled = store.restore(image.store, isContinuation: isContinuation)
         (appliedIndex, appliedTerm) = (image.index, image.term)
         let facts = ClusterFacts(store.tree)
         membership = facts.membership
