@@ -48,6 +48,9 @@ package final class ClientServer {
     private var lookedAt: Int64 = 0
     var problems = ProblemBoard()
     var attention = Attention()
+    var gate = AuthGate()
+    let passwords: PasswordWorker
+    let authLog = RateLimitedLog(Logger(label: "auth"))
     /// What the request handled last turned out to be.
     var requestKind = RequestKind.other
     var requestOmitsNode = false
@@ -78,6 +81,8 @@ package final class ClientServer {
         self.eventLoop = eventLoop
         self.configuration = configuration
         self.wake = wake
+        passwords = PasswordWorker(
+            eventLoop: eventLoop, waitingMax: configuration.passwordsWaitingMax)
         origins = CrossOrigins(configuration.allowedOrigins)
         encoder = AnswerEncoder(
             clusterID: engine.configuration.cluster.rawValue, origins: origins)
@@ -103,6 +108,7 @@ package final class ClientServer {
         answers: [(Ticket, Outcome)], notifications: [Notification]
     ) {
         eventLoop.assertInEventLoop()
+        if engine.authRevision != gate.revision { refreshGate() }
         for (ticket, outcome) in answers {
             connection(at: ticket.connection)?.take(outcome, number: ticket.request)
         }
@@ -136,6 +142,12 @@ package final class ClientServer {
             meter.endedWatch()
         }
         sharedEvent.forget()
+        flush()
+    }
+
+    /// Ends the watches whose access says so.
+    func endWatches(where isOver: (WatchAccess?) -> Bool) {
+        for place in places { place.connection?.endWatch(where: isOver) }
         flush()
     }
 
@@ -199,7 +211,7 @@ package final class ClientServer {
         freePlaces.append(place)
     }
 
-    private func connection(at place: UInt32) -> ConnectionHandler? {
+    func connection(at place: UInt32) -> ConnectionHandler? {
         place < places.count ? places[Int(place)].connection : nil
     }
 
