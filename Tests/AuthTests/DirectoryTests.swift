@@ -56,7 +56,8 @@ import Testing
         #expect(try !planned.directory.isRoot(.guest, planned.store.tree))
         // The hash that the password was verified against is not the user's any more.
         #expect(try !planned.allows(.user(Array("root".utf8), hash: []), "/x"))
-        #expect(try !planned.directory.isRoot(.user(Array("root".utf8), hash: []), planned.store.tree))
+        #expect(
+            try !planned.directory.isRoot(.user(Array("root".utf8), hash: []), planned.store.tree))
         #expect(try !planned.allows(Self.identity("nobody"), "/app/x"))
     }
 
@@ -65,7 +66,8 @@ import Testing
         #expect(try planned.allows(.guest, "/any", write: true, recursive: true))
         #expect(try !planned.allows(.guest, ""))
         _ = planned.putRole(
-            #"{"role":"guest","revoke":{"kv":{"read":["/*"],"write":["/*"]}},"grant":{"kv":{"read":["/g"]}}}"#)
+            #"{"role":"guest","revoke":{"kv":{"read":["/*"],"write":["/*"]}},"grant":{"kv":{"read":["/g"]}}}"#
+        )
         #expect(try planned.allows(.guest, "/g", recursive: true))
         #expect(try !planned.allows(.guest, "/any"))
         planned.make(.deleteRole(Array("guest".utf8)))
@@ -92,10 +94,12 @@ import Testing
             text(try planned.directory.usersPage(tree()))
                 == #"{"users":[{"user":"b"},{"user":"u\u003c","roles":[\#(root)]}]}"#)
         #expect(text(try planned.directory.userPage(Array("b".utf8), tree())) == #"{"user":"b"}"#)
-        #expect(text(fault { _ = try planned.directory.userPage(Array("u<".utf8), tree()) })
-            == "auth: Role gone does not exist.")
-        #expect(text(fault { _ = try planned.directory.rolePage(Array("gone".utf8), tree()) })
-            == "auth: Role gone does not exist.")
+        #expect(
+            text(fault { _ = try planned.directory.userPage(Array("u<".utf8), tree()) })
+                == "auth: Role gone does not exist.")
+        #expect(
+            text(fault { _ = try planned.directory.rolePage(Array("gone".utf8), tree()) })
+                == "auth: Role gone does not exist.")
     }
 
     /// Of a foreign data dir.
@@ -130,7 +134,8 @@ import Testing
         planned.put("/2/enabled", "perhaps")
         #expect(
             text(fault { try planned.directory.isEnabled(planned.store.tree) })
-                == "auth: the entry /2/enabled of the store cannot be read: it is neither true nor false")
+                == "auth: the entry /2/enabled of the store cannot be read: it is neither true nor false"
+        )
     }
 
     private func fault(_ body: () throws -> Any?) -> [UInt8] {

@@ -7,7 +7,8 @@ import Testing
 @Suite struct PlanTests {
     @Test func theFirstChangeMakesWhatEtcdMakes() {
         let planned = PlannedStore()
-        #expect(planned.putUser(#"{"user":"u","password":"p"}"#) == #"201 {"user":"u","roles":null}"#)
+        #expect(
+            planned.putUser(#"{"user":"u","password":"p"}"#) == #"201 {"user":"u","roles":null}"#)
         #expect(planned.store.currentIndex == 5)
         #expect(planned.value(at: "/2/enabled") == "false")
         #expect(
