@@ -39,12 +39,13 @@ package struct AuthDirectory {
     ) throws(AuthFault) -> Found<User>? {
         if let user = users[name] { return user }
         let path = Auth.usersPath
-        guard let user = try Self.entry(name, below: path, tree, decode: User.init(entry:)) else {
+        guard var user = try Self.entry(name, below: path, tree, decode: User.init(entry:)) else {
             return nil
         }
         guard user.value.name == name else {
             throw .unreadable(path + Self.slash + name, "it is of a user of another name")
         }
+        user.value = user.value.withRootsRole
         users[name] = user
         return user
     }

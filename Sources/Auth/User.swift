@@ -12,6 +12,14 @@ package struct User: Equatable, Sendable {
 
     var isRoot: Bool { roles?.contains(Auth.rootName) ?? false }
 
+    /// The user root has the role whatever its entry says.
+    var withRootsRole: User {
+        guard name == Auth.rootName, !isRoot else { return self }
+        var user = self
+        user.roles = (roles ?? []) + [Auth.rootName]
+        return user
+    }
+
     /// This user, changed as `request` says.
     ///
     /// - Parameter newHash: of the request's password, if it has one.
@@ -55,10 +63,7 @@ package struct UserRequest: Equatable, Sendable {
     var changesRoles: Bool { !(grant ?? []).isEmpty || !(revoke ?? []).isEmpty }
     var hasRoles: Bool { !(roles ?? []).isEmpty }
 
-    /// The user root always has the role.
     func newUser(hash: [UInt8]) -> User {
-        var user = User(name: name, passwordHash: hash, roles: roles)
-        if name == Auth.rootName, !user.isRoot { user.roles = (roles ?? []) + [Auth.rootName] }
-        return user
+        User(name: name, passwordHash: hash, roles: roles).withRootsRole
     }
 }

@@ -19,6 +19,8 @@ struct AuthGate {
     var openRevision = UInt64.max
     /// The revision that `mode` and `directory` are of.
     var revision = UInt64.max
+    /// The revision that open watches have been looked at for.
+    var watchesRevision = UInt64.max
     var mode = Mode.off
     var directory = AuthDirectory()
     var cache = CredentialCache()

@@ -147,7 +147,13 @@ extension ClientServer {
         } catch {
             note(.unreadable(error))
         }
-        // Before an event of after the change goes to somebody who may not see it any more.
+    }
+
+    /// Ends the watches that are over for who opened them. Only `deliver` calls it, before it hands
+    /// out events, and never within the handling of a request: what ends may start another one.
+    func recheckWatches() {
+        refreshGate()
+        gate.watchesRevision = gate.revision
         endWatches { !mayGoOn($0) }
     }
 

@@ -108,7 +108,7 @@ package final class ClientServer {
         answers: [(Ticket, Outcome)], notifications: [Notification]
     ) {
         eventLoop.assertInEventLoop()
-        if engine.authRevision != gate.revision { refreshGate() }
+        if hasToRecheckWatches { recheckWatches() }
         for (ticket, outcome) in answers {
             connection(at: ticket.connection)?.take(outcome, number: ticket.request)
         }
@@ -126,6 +126,9 @@ package final class ClientServer {
             connection(at: answers[0].0.connection)?.awaitNext()
         }
     }
+
+    /// Users or roles have changed: `deliver`, even if there is nothing to hand over.
+    package var hasToRecheckWatches: Bool { engine.authRevision != gate.watchesRevision }
 
     /// Ends watches that the store gave up: its state was replaced by a snapshot's, and they have
     /// missed something between the two. The answer began with a 200, so the error is its body.

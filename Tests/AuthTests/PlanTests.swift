@@ -81,6 +81,11 @@ import Testing
             #"{"user":"root","password":"r","roles":["zz"]}"#,
             #"200 {"user":"root","roles":["zz","root"]}"#
         ),
+        (#"{"user":"root","revoke":["root"]}"#, #"200 {"user":"root","roles":["zz"]}"#),
+        (
+            #"{"user":"root","grant":["root"]}"#,
+            "conflict auth: Granting duplicate role root for user root"
+        ),
         (
             #"{"user":"nul","password":"a\u0000b"}"#,
             "badRequest auth: The password of user nul has a zero byte in it"
