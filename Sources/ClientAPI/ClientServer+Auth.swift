@@ -2,6 +2,8 @@ internal import Auth
 internal import Cluster
 internal import KVServer
 internal import KeyStore
+internal import Logging
+internal import Logs
 internal import NIOCore
 internal import NIOHTTP1
 internal import RaftModel
@@ -166,11 +168,25 @@ extension ClientServer {
         switch pending.end {
         case .failure(let fault): return answer(to: fault)
         case .success(let end):
+            authLog.log(.notice, Self.note(on: pending.change))
             if !end.body.isEmpty {
                 body.append(end.body)
                 body.append("\n")
             }
             return .json(end.isCreated ? .created : .ok)
+        }
+    }
+
+    /// For the log of the member that was asked.
+    private static func note(on change: AuthChange) -> String {
+        func text(_ name: [UInt8]) -> String { String(decoding: name, as: UTF8.self) }
+        return switch change {
+        case .putUser(let user): "created or changed user \(text(user.name))"
+        case .deleteUser(let name): "deleted user \(text(name))"
+        case .putRole(let role): "created or changed role \(text(role.name))"
+        case .deleteRole(let name): "deleted role \(text(name))"
+        case .enable: "switched auth on"
+        case .disable: "switched auth off"
         }
     }
 
