@@ -28,6 +28,8 @@ struct AuthGate {
     var waiting: [CredentialCache.Fingerprint: [Ticket]] = [:]
     /// Whose the watch is that is about to be opened.
     var watchAccess: WatchAccess?
+
+    static let deniedText = "Insufficient credentials"
 }
 
 /// What was found out about the credentials of a request that had to wait for it.

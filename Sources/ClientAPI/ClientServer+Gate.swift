@@ -186,7 +186,7 @@ extension ClientServer {
 
     private func keysAnswer(to refusal: AuthRefusal) -> Answer {
         switch refusal {
-        case .denied: return keysError(.unauthorized, cause: "Insufficient credentials", index: 0)
+        case .denied: return keysError(.unauthorized, cause: AuthGate.deniedText, index: 0)
         case .mustWait(let seconds):
             var answer = keysError(.unauthorized, cause: Self.text(seconds), index: 0)
             answer.status = .tooManyRequests
@@ -203,7 +203,7 @@ extension ClientServer {
 
     private func answer(to refusal: AuthRefusal) -> Answer {
         switch refusal {
-        case .denied: message("Insufficient credentials", Answer(.unauthorized, .json))
+        case .denied: message(text: AuthGate.deniedText, Answer(.unauthorized, .json))
         case .mustWait(let seconds):
             message(text: Self.text(seconds), Answer(.tooManyRequests, .json))
         case .busy: busyAnswer()

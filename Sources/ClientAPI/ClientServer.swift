@@ -139,18 +139,25 @@ package final class ClientServer {
             error: .eventIndexCleared,
             cause: "this member's state was replaced by a snapshot of the leader, whose history "
                 + "begins at \(store.history.oldestIndex)", index: store.currentIndex)
+        // A request that was waiting behind a watch may encode another.
+        let last = sharedEvent
+        sharedEvent.forget()
         for watcher in watchers {
             let ticket = Ticket(watcher)
-            connection(at: ticket.connection)?.endWatch(sharedEvent, number: ticket.request)
+            connection(at: ticket.connection)?.endWatch(last, number: ticket.request)
             meter.endedWatch()
         }
-        sharedEvent.forget()
         flush()
     }
 
-    /// Ends the watches whose access says so.
+    /// Ends the watches whose access says so. Here too the error is the end of the body.
     func endWatches(where isOver: (WatchAccess?) -> Bool) {
-        for place in places { place.connection?.endWatch(where: isOver) }
+        sharedEvent.encode(
+            error: .unauthorized, cause: AuthGate.deniedText, index: 0)
+        // A request that was waiting behind a watch may encode another.
+        let last = sharedEvent
+        sharedEvent.forget()
+        for place in places { place.connection?.endWatch(last, where: isOver) }
         flush()
     }
 

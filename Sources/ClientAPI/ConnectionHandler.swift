@@ -357,12 +357,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if !watch.isStream { finishWatch() }
     }
 
-    /// Ends the watch, if it is over for who asked for it.
-    func endWatch(where isOver: (WatchAccess?) -> Bool) {
+    /// Ends the watch with what is in `last`, if it is over for who asked for it.
+    func endWatch(_ last: SharedEvent, where isOver: (WatchAccess?) -> Bool) {
         guard let watch, isOver(watch.access) else { return }
         cancelWatch()
         self.watch = watch
-        endWatch(number: watch.number)
+        endWatch(last, number: watch.number)
     }
 
     /// Ends the response without an event.
@@ -505,7 +505,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     func stop() {
-        endWatch { _ in true }
+        if let watch {
+            cancelWatch()
+            self.watch = watch
+            endWatch(number: watch.number)
+        }
         order.end()
         // Nobody waits with the end of this member for the end of such an answer, or for a hash.
         if transfer != nil || paused?.request.head.headers.contains(name: "Authorization") == true {

@@ -80,6 +80,15 @@ import Testing
         }
     }
 
+    private static func expectEnd(of watcher: RawClient) throws {
+        let last = try #require(try watcher.chunk())
+        #expect(
+            String(decoding: last, as: UTF8.self)
+                == #"{"errorCode":110,"message":"The request requires user authentication","cause":"Insufficient credentials","index":0}"#
+                + "\n")
+        #expect(try watcher.chunk() == nil)
+    }
+
     /// Nothing of a connection overtakes a request whose password is being hashed.
     @Test func pipelinedRequestsKeepTheirOrder() throws {
         try withAuth { node, client in
@@ -151,7 +160,7 @@ import Testing
                 body: #"{"user":"bob","revoke":["b"]}"#)
             try client.send(Self.put("/v2/keys/b/w", "2", Self.root))
             let second = try client.response()
-            for watcher in watchers { #expect(try watcher.chunk() == nil) }
+            for watcher in watchers { try Self.expectEnd(of: watcher) }
             #expect(try roots.chunk() == second.body)
             let watching = try node.onLoop { engine, _ in engine.store.statistics.watchers }
             #expect(watching == 1)
@@ -166,7 +175,7 @@ import Testing
             try change(
                 client, "PUT", "/v2/auth/users/bob", Self.root,
                 body: #"{"user":"bob","password":"new"}"#)
-            #expect(try watcher.chunk() == nil)
+            try Self.expectEnd(of: watcher)
             try watcher.send(Self.text("GET", "/v2/keys/b/w", Self.bob))
             #expect(try watcher.response().status == 401)
             try watcher.send(Self.text("GET", "/v2/keys/b/w", Self.header("bob", "new")))
@@ -185,7 +194,7 @@ import Testing
                 client, "PUT", "/v2/auth/users/bob", body: #"{"user":"bob","grant":["x"]}"#)
             #expect(watcher.isSilent(milliseconds: 50))
             try change(client, "PUT", "/v2/auth/enable")
-            #expect(try watcher.chunk() == nil)
+            try Self.expectEnd(of: watcher)
         }
     }
 
