@@ -33,7 +33,8 @@ apt_install() {
 }
 
 require_packages() {
-    apt_install liblz4-dev pkg-config || fail "liblz4-dev and pkg-config could not be installed (see above)"
+    apt_install liblz4-dev libcrypt-dev pkg-config ||
+        fail "liblz4-dev, libcrypt-dev and pkg-config could not be installed (see above)"
 }
 
 # quietly WHAT COMMAND...: runs it, and shows its output only when it fails.

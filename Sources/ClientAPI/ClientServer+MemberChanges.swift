@@ -13,7 +13,7 @@ extension ClientServer {
     func changeMembers(
         _ request: ClientRequest, _ rest: UnsafeRawBufferPointer, ticket: Ticket
     ) -> Handling {
-        if let refusal = refusalOfMemberChanges(to: request) { return .answer(refusal) }
+        if let instead = checkRoot(request, ticket: ticket) { return instead }
         do throws(MemberRequestFault) {
             let change = try conf(request, rest)
             engine.propose(change, ticket: ticket)
@@ -23,10 +23,6 @@ extension ClientServer {
             return .answer(answer(to: error))
         }
     }
-
-    /// Whether whoever sent `request` may not change who is a member: the place where the check of
-    /// the role root belongs once there is authorization. It comes before all other checks.
-    private func refusalOfMemberChanges(to request: ClientRequest) -> Answer? { nil }
 
     private func conf(
         _ request: ClientRequest, _ rest: UnsafeRawBufferPointer
@@ -126,7 +122,7 @@ extension ClientServer {
         }
     }
 
-    private func internalError() -> Answer {
+    func internalError() -> Answer {
         message("Internal Server Error", .json(.internalServerError))
     }
 }

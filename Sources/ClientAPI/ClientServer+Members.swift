@@ -49,16 +49,4 @@ extension ClientServer {
         body.append("}")
         return answer
     }
-
-    /// Whether authorization is on: it cannot be switched on.
-    func authEnabled(_ request: ClientRequest) -> Answer {
-        guard Capability.auth.isEnabled(clusterVersion: engine.clusterVersion) else {
-            return message(
-                "Not capable of accessing auth feature during rolling upgrades.",
-                Answer(.internalServerError, .json))
-        }
-        guard request.head.method == .GET else { return notFound() }
-        body.append("{\"enabled\":false}\n")
-        return .json(.ok)
-    }
 }

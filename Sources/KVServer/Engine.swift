@@ -102,6 +102,8 @@ package final class Engine {
     package var membership: Membership { state.membership }
     package var clusterVersion: SemanticVersion? { state.clusterVersion }
     package var appliedIndex: UInt64 { state.appliedIndex }
+    /// Changes whenever something may have changed below `/2`: users, roles, and whether auth is on.
+    package var authRevision: UInt64 { state.authRevision }
     /// Of the log in memory, durable or not.
     package var lastLogIndex: UInt64 { raft.lastIndex }
     package var firstLogIndex: UInt64 { raft.firstIndex }

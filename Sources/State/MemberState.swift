@@ -12,6 +12,9 @@ package final class MemberState {
     package private(set) var appliedIndex: UInt64 = 0
     package private(set) var appliedTerm: UInt64 = 0
     package private(set) var clock = ClusterClock()
+    /// Another one with each change outside the keys of clients: below `/2` are users and roles.
+    /// (Nothing there has a time to live.)
+    package private(set) var authRevision: UInt64 = 0
     /// Takes over what an etcd 3.x left, of which only the v2 part counts: its cluster version is no
     /// hindrance, and entries that are none of the v2 API's are passed over.
     package var acceptsAnyVersion = false
@@ -78,8 +81,9 @@ package final class MemberState {
         }
         if command.method == .sync {
             clock.applied(syncTime: view.time, monotonic: monotonic)
-        } else if view.path.isBelowClusterNamespace, case .event = outcome.result {
-            outcome.note = clusterKeyChanged(view)
+        } else if view.path.isOutsideClientNamespace, case .event = outcome.result {
+            if view.path.isBelowClusterNamespace { outcome.note = clusterKeyChanged(view) }
+            authRevision += 1
         }
         return outcome
     }
@@ -185,6 +189,7 @@ package final class MemberState {
         let facts = ClusterFacts(store.tree)
         membership = facts.membership
         clusterVersion = facts.version
+        authRevision += 1
         clock = ClusterClock()
         if image.clusterTime > 0 {
             clock.applied(syncTime: image.clusterTime, monotonic: monotonic)

@@ -149,7 +149,9 @@ final class EngineHost {
         if !effects.messages.isEmpty { parts.peers.send(effects.messages) }
         storeMark()
         if effects.peersChanged { updatePeers(parts) }
-        if !effects.answers.isEmpty || !effects.notifications.isEmpty {
+        if !effects.answers.isEmpty || !effects.notifications.isEmpty
+            || parts.clients.hasToRecheckWatches
+        {
             parts.clients.deliver(
                 answers: effects.answers, notifications: effects.notifications)
         }
