@@ -15,7 +15,7 @@ extension ClientServer {
 
     private func listing(_ rest: UnsafeRawBufferPointer) -> Answer {
         if rest.isEmpty || ByteSearch.equal(rest, "/") {
-            body.append(MemberJSON.clientList(engine.membership.members))
+            body.append(MemberJSON.clientList(engine.membership.listed))
             return .json(.ok)
         }
         guard ByteSearch.equal(rest, "/leader") else {

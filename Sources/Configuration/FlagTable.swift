@@ -71,8 +71,8 @@ enum FlagTable {
         .init("discovery-proxy", .text, .clustering, "An HTTP proxy on the way to discovery."),
         .init("discovery-srv", .text, .clustering, "A DNS domain whose SRV records name members."),
         .init(
-            "strict-reconfig-check", .boolean, default: "false", .clustering, since: "2.2",
-            "Refuses changes of the membership that would cost the quorum."),
+            "strict-reconfig-check", .boolean, default: "true", .clustering, since: "2.2",
+            "Refuses changes of the membership that would cost the quorum (etcd: only if set)."),
     ]
 
     private static let proxy: [FlagDefinition] = [

@@ -58,7 +58,7 @@ extension Engine {
     private static var catchUpBytes: Int { 32 << 20 }
 
     private func compactLog() {
-        let isAlone = membership.members.count < 2
+        let isAlone = membership.listed.count < 2
         let index = raft.compactionIndex(
             behind: min(snapshotIndex, raft.appliedIndex),
             keepingEntries: isAlone ? 0 : Self.catchUpEntries, bytes: Self.catchUpBytes)

@@ -52,6 +52,12 @@ package final class Engine {
     package internal(set) var isMember = false
     package internal(set) var isPublished = false
     var isPublishing = false
+    /// Newcomers whose addition was asked of this member, and by whom.
+    var newcomersAsked: [Ticket: MemberID] = [:]
+    /// This member leads, and a newcomer's conf change is on its way.
+    var isPromoting = false
+    /// Whether another member is there, as far as this one can see.
+    package var isReachable: (MemberID) -> Bool = { _ in true }
     var isVersionProposed = false
     var versionCheckDue: Int64?
     var lastSyncProposedAt: Int64
@@ -125,6 +131,7 @@ package final class Engine {
         guard stopReason == nil else { return }
         askAgain()
         performDuties()
+        promoteNewcomer()
     }
 
     /// Takes messages from other members.

@@ -94,12 +94,24 @@ package final class MemberState {
         if path == StorePath.version {
             return versionChanged(String(decoding: view.value, as: UTF8.self))
         }
+        if let id = StorePath.newcomer(at: path) { return newcomerChanged(id, view) }
         guard let id = StorePath.memberPublished(at: path) else { return nil }
         guard let attributes = try? MemberJSON.attributes(from: Array(view.value)) else {
             return .attributesUnreadable(id)
         }
         membership.publish(attributes, of: id)
         return nil
+    }
+
+    private func newcomerChanged(_ id: MemberID, _ view: RequestView) -> Applied.ClusterNote? {
+        guard view.method == .put, let newcomer = Newcomer(id, value: Array(view.value)) else {
+            return nil
+        }
+        do throws(MembershipError) {
+            return .newcomer(id, .success(try membership.settle(id, newcomer)))
+        } catch {
+            return .newcomer(id, .failure(error))
+        }
     }
 
     private func versionChanged(_ text: String) -> Applied.ClusterNote {
