@@ -82,8 +82,10 @@ final class EngineHost {
     func start(_ parts: Parts, _ beginning: Beginning) {
         precondition(self.parts == nil, "a host starts once")
         self.parts = parts
+        let configuration = engine.configuration
+        let patience = configuration.heartbeatInterval * configuration.electionTicks
         engine.isReachable = { [weak peers = parts.peers] in
-            peers?.statistics(of: $0)?.isActive ?? false
+            !(peers?.statistics(of: $0)?.isMissing(for: patience) ?? true)
         }
         // A snapshot brings its members with it; those in the log come when it is applied.
         updatePeers(parts)

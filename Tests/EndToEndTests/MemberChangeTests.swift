@@ -99,7 +99,11 @@ import Testing
             let client = try cluster.client(asked)
             return try client.request("PUT", "/v2/keys/a", form: "value=1").status < 300
         }
-        // The check is on by default.
+        // The check is on by default. Who was there a moment ago counts as there.
+        try waitUntil("it is missed") {
+            let status = try cluster.client(asked).request("GET", "/v2/status")
+            return status.text.contains("unreachable \(deadID)")
+        }
         let refused = try cluster.client(asked).json(
             "DELETE", "/v2/members/\(id)", #"{"force":false}"#)
         #expect(refused.status == 409, "\(refused.text)")
