@@ -45,7 +45,7 @@ extension ClientServer {
             .ok, storeIndex: facts.storeIndex,
             at: AppliedAt(raftIndex: facts.index, raftTerm: facts.term))
         answer.contentType = .bytes
-        answer.backupLines = Self.lines(facts)
+        answer.extraLines = Self.lines(facts)
         return .backup(BackupOpening(answer: answer, stream: stream))
     }
 

@@ -40,6 +40,8 @@ package final class ClientServer {
 
     /// Without one, the page of metrics has the requests, the store and the engine only.
     package weak var reporter: (any MemberReporter)?
+    /// Without one, all paths are a member's. Set before the first connection.
+    package var site: (any Site)?
     var meter = RequestMeter()
     var attention = Attention()
     /// What the request handled last turned out to be.
@@ -84,6 +86,7 @@ package final class ClientServer {
         answers: [(Ticket, Outcome)], notifications: [Notification]
     ) {
         eventLoop.assertInEventLoop()
+        if let site { followUp(answers, site) }
         for (ticket, outcome) in answers {
             connection(at: ticket.connection)?.take(outcome, number: ticket.request)
         }

@@ -20,6 +20,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var order: RequestOrder
     /// A read that waits: for the quorum, or for the store to have caught up.
     private var pendingRead: ClientRequest?
+    /// What to answer when writes of a site have ended, by the request's number.
+    private var pagesAfterWrite: [UInt32: PageAfterWrite] = [:]
     private var watch: Watch?
     /// The backup that holds the connection.
     private var backup: BackupTransfer?
@@ -219,6 +221,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .waitsToRead: pendingRead = request
         case .watch(let start): open(start, request, number)
         case .backup(let start): open(start, request.framing)
+        case .pageAfterWrite(let pages): pagesAfterWrite[number] = pages
         }
     }
 
@@ -250,6 +253,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if case .readable = outcome, let request = pendingRead {
             pendingRead = nil
             resume(request, number)
+        } else if !pagesAfterWrite.isEmpty,
+            let pages = pagesAfterWrite.removeValue(forKey: number)
+        {
+            send(server.answer(to: outcome, pages), number)
         } else {
             pendingRead = nil
             let omitsNode = order.start(of: number).omitsNode
@@ -263,7 +270,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch server.handle(request, ticket: ticket, isReadable: true) {
         case .answer(let answer): send(answer, number)
         case .watch(let start): open(start, request, number)
-        case .proposed, .waitsToRead, .backup:
+        case .proposed, .waitsToRead, .backup, .pageAfterWrite:
             preconditionFailure("a read that may read is answered")
         }
     }

@@ -20,9 +20,11 @@ package enum Configuration {
     package static func read(
         arguments: [String], environment: [String: String]
     ) -> CommandLineResult {
-        var values = FlagValues()
+        let role = ServerRole(arguments)
+        var values = FlagValues(role: role)
         var faults: [ConfigurationFault] = []
-        switch CommandLineScanner.scan(arguments, into: &values, faults: &faults) {
+        let words = Array(arguments.dropFirst(role.words.count))
+        switch CommandLineScanner.scan(words, into: &values, faults: &faults) {
         case .help:
             return .exit(ExitReport(code: 0, standardOutput: UsageText.help))
         case .complete:
@@ -32,6 +34,7 @@ package enum Configuration {
             return .exit(ExitReport(code: 0, standardOutput: ProductVersion.report))
         }
         EnvironmentReader.read(environment, into: &values, faults: &faults)
+        DiscoveryFlags.addDefaults(to: &values)
         faults += ConflictChecks.faults(in: &values)
         switch ServerConfiguration.make(from: values, earlierFaults: faults) {
         case .success(let configuration): return .run(configuration)

@@ -13,12 +13,13 @@ extension ServerConfiguration {
         }
         return .success(
             ServerConfiguration(
-                arguments, bootstrap: bootstrap, setFlags: values.setNames, notes: values.notes))
+                arguments, bootstrap: bootstrap, role: values.role, setFlags: values.setNames,
+                notes: values.notes))
     }
 
     private init(
-        _ arguments: ServerArguments, bootstrap: BootstrapSource, setFlags: Set<String>,
-        notes: [ConfigurationNote]
+        _ arguments: ServerArguments, bootstrap: BootstrapSource, role: ServerRole,
+        setFlags: Set<String>, notes: [ConfigurationNote]
     ) {
         name = arguments.name
         isDataDirectoryDefault = arguments.dataDir.isEmpty
@@ -49,9 +50,12 @@ extension ServerConfiguration {
         initialClusterToken = arguments.initialClusterToken
         discoveryFallback = arguments.discoveryFallback
         discoveryProxy = arguments.discoveryProxy.nilIfEmpty
+        dnsServer = arguments.dnsServer.nilIfEmpty
         refusesUnsafeReconfiguration = arguments.strictReconfigCheck
         forcesNewCluster = arguments.forceNewCluster
 
+        discoveryService =
+            role == .discoveryService ? DiscoveryServiceSettings(arguments) : nil
         proxy = arguments.proxySettings
         clientTLS = arguments.clientTLS
         peerTLS = arguments.peerTLS

@@ -32,6 +32,7 @@ struct Boot: ~Copyable {
     /// Opens the data dir, and makes a new member in it if none lives there.
     static func open(_ configuration: ServerConfiguration) throws(StartFailure) -> Boot {
         let storage = PosixStorage()
+        var configuration = configuration
         let directory = try StartFailure.catching { () throws(DataDirectoryError) in
             try DataDirectory.open(
                 configuration.dataDirectory, storage: storage,
@@ -54,6 +55,7 @@ struct Boot: ~Copyable {
             if configuration.rejoins { try Salvage.run(directory, configuration) }
         } else {
             try checkNothingLivedHere(directory)
+            configuration = try findMembers(configuration, directory)
             try createLog(configuration, directory)
         }
         Kvd.write(configuration.memberNotes(isFirstStart: !isRestart))
@@ -93,6 +95,23 @@ struct Boot: ~Copyable {
             """)
     }
 
+    private static func findMembers(
+        _ configuration: ServerConfiguration, _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) -> ServerConfiguration {
+        switch try FirstMembers.find(configuration, directory) {
+        case .member(let found): return found
+        case .proxy(let cluster):
+            let members = cluster.map { " of \($0)" } ?? ""
+            throw StartFailure(
+                "etcdmain",
+                """
+                kvd \(ProductVersion.own) does not have the proxy mode yet that it would fall back to: \
+                nothing was started\(members). Use a token with a place left, or add this member to the \
+                cluster (member add) and start it with --initial-cluster-state existing
+                """)
+        }
+    }
+
     /// Makes the log of a new member, without entries yet: `fill` writes those, at this start or,
     /// should this one be cut short, at the next.
     private static func createLog(
@@ -111,7 +130,8 @@ struct Boot: ~Copyable {
     private static func firstMembers(
         _ configuration: ServerConfiguration
     ) throws(StartFailure) -> (WALMetadata, [Member]) {
-        let faults = configuration.bootstrapCheck.faults(resolve: HostResolver.system)
+        let resolve = try FirstMembers.resolver(configuration)
+        let faults = configuration.bootstrapCheck.faults(resolve: resolve)
         guard faults.isEmpty else {
             throw StartFailure(notes: configuration.notes(for: faults))
         }
@@ -125,11 +145,12 @@ struct Boot: ~Copyable {
 
     /// Writes the entries that every first member's log begins with, if they are not there yet.
     private static func fill(
-        _ recovery: inout Recovery, _ configuration: ServerConfiguration
+        _ recovery: inout Recovery, _ configuration: ServerConfiguration,
+        _ directory: DataDirectory<PosixStorage>
     ) throws(StartFailure) {
         let found = recovery.log
-        guard found.lastIndex == 0 else { return }
-        let (metadata, members) = try firstMembers(configuration)
+        guard found.lastIndex == 0 else { return noteDiscoveryIgnored(configuration, directory) }
+        let (metadata, members) = try firstMembers(findMembers(configuration, directory))
         guard metadata == found.metadata else {
             throw StartFailure(
                 "etcdmain",
@@ -150,6 +171,18 @@ struct Boot: ~Copyable {
         (recovery.log.hardState, recovery.log.entries) = (state, entries)
         recovery.log.lastIndex = UInt64(entries.count)
         recovery.log.lastTerm = Bootstrap.term
+        try StartFailure.catching { () throws(StorageError) in try directory.removeJoinRecord() }
+    }
+
+    private static func noteDiscoveryIgnored(
+        _ configuration: ServerConfiguration, _ directory: DataDirectory<PosixStorage>
+    ) {
+        guard configuration.discoveryURL != nil else { return }
+        Logger(label: "etcdmain").warning(
+            """
+            discovery token ignored since a cluster has already been initialized. Valid log found at \
+            "\(directory.walPath)"
+            """)
     }
 
     private static func recover(
@@ -164,7 +197,7 @@ struct Boot: ~Copyable {
         noteEtcd(recovery, isRestart: isRestart)
         let isRejoining = try hasNote(.rejoining, directory)
         // A first start that was cut short; a log that was lost begins elsewhere.
-        if !isRejoining { try fill(&recovery, configuration) }
+        if !isRejoining { try fill(&recovery, configuration, directory) }
         let member = recovery.log.metadata.memberID
         let mark = try StartFailure.catching { () throws(StorageError) in
             try CommitMark.open(directory.markPath, storage: directory.storage, memberID: member)

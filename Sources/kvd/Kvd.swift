@@ -35,6 +35,8 @@ enum Kvd {
             write(unbuilt.flatMap(\.notes))
             exit(1)
         }
+        let started = StartedServer()
+        StopSignals.watch(log: log) { signal in started.stop(by: signal) }
         let server: Server
         do {
             server = try Server.start(configuration)
@@ -42,7 +44,7 @@ enum Kvd {
             write(error.notes)
             exit(1)
         }
-        StopSignals.watch(log: log) { signal in server.stop(.signal(signal)) }
+        started.set(server)
         switch server.waitForEnd() {
         case .signal(let signal): StopSignals.die(by: signal)
         case .removed: exit(0)

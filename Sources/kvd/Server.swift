@@ -136,6 +136,7 @@ final class Server: Sendable {
         }
         let backups = LiveBackups(engine, keeper)
         clients.backupProvider = backups
+        clients.site = seed.configuration.makeSite()
         let metrics = LiveMetrics(engine, writer, keeper, peers)
         clients.reporter = metrics
         let parts = EngineHost.Parts(

@@ -1,4 +1,7 @@
+import ClientAPI
+import Cluster
 import Configuration
+import Discovery
 import KVServer
 import KeyStore
 import Storage
@@ -9,6 +12,15 @@ extension ServerConfiguration {
         var options = Store.Options()
         options.historyEventsMax = historyEventsCount
         return options
+    }
+
+    /// What `kvd discovery` serves in place of a member's paths.
+    func makeSite() -> (any Site)? {
+        guard let service = discoveryService else { return nil }
+        let settings = DiscoveryService.Settings(
+            tokenTTL: service.tokenTTL, advertisedURL: service.advertisedURL,
+            scheme: listenClientURLs.first?.scheme ?? .http)
+        return DiscoveryService(settings)
     }
 
     var walOptions: WALOptions {

@@ -1,0 +1,41 @@
+package import Cluster
+
+/// This member's addresses, to tell whether a discovery URL leads back to it.
+///
+/// A cluster cannot be discovered by itself: the member answers nobody before the cluster is formed,
+/// so it would ask itself for ever. The token must lie on a cluster that runs already.
+package struct OwnAddresses: Sendable {
+    /// Flags with the URLs they were given.
+    package let urls: [(flag: String, url: EndpointURL)]
+
+    package init(_ lists: [(flag: String, urls: [EndpointURL])]) {
+        urls = lists.flatMap { list in list.urls.map { (list.flag, $0) } }
+    }
+
+    /// The warning, if `url` leads to one of them.
+    package func warning(about url: ServiceURL, resolve: HostResolver.Resolve) -> DiscoveryNote? {
+        let target = resolve(url.endpoint.host) ?? url.endpoint.host
+        guard let own = urls.first(where: { leads(to: $0.url, target, url.endpoint, resolve) })
+        else { return nil }
+        return DiscoveryNote(
+            .warning,
+            """
+            the discovery URL \(url) leads to this member itself (--\(own.flag) \(own.url)), which \
+            answers only when its cluster is formed. The token must lie on another cluster that is \
+            running already, or on a discovery service: start one with `kvd discovery`
+            """)
+    }
+
+    private func leads(
+        to own: EndpointURL, _ target: String, _ endpoint: EndpointURL,
+        _ resolve: HostResolver.Resolve
+    ) -> Bool {
+        guard own.port == endpoint.port else { return false }
+        if own.isUnspecifiedHost {
+            // Listens everywhere: on loopback, and on whatever else is known to be ours.
+            let hosts = urls.map { resolve($0.url.host) ?? $0.url.host }
+            return target.hasPrefix("127.") || target == "::1" || hosts.contains(target)
+        }
+        return (resolve(own.host) ?? own.host) == target
+    }
+}
