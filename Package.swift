@@ -152,7 +152,7 @@ let package = Package(
             ]),
         tests(
             "DiscoveryTests",
-            ["Discovery", "Transport", "Cluster", "RaftModel", nioCore, nioPosix]),
+            ["Discovery", "Transport", "Cluster", "RaftModel", nioCore, nioPosix, nioHTTP]),
         tests("BenchCoreTests", ["BenchCore", histogram]),
         tests(
             "DumpCoreTests",

@@ -101,13 +101,12 @@ struct Boot: ~Copyable {
         switch try FirstMembers.find(configuration, directory) {
         case .member(let found): return found
         case .proxy(let cluster):
-            let members = cluster.map { " of \($0)" } ?? ""
+            let members = cluster.map { " (\($0))" } ?? ""
             throw StartFailure(
                 "etcdmain",
                 """
-                kvd \(ProductVersion.own) does not have the proxy mode yet that it would fall back to: \
-                nothing was started\(members). Use a token with a place left, or add this member to the \
-                cluster (member add) and start it with --initial-cluster-state existing
+                kvd \(ProductVersion.own) does not have the proxy mode yet: nothing was started. Use a \
+                token with a place left, or add this member to the running cluster\(members)
                 """)
         }
     }
@@ -149,7 +148,10 @@ struct Boot: ~Copyable {
         _ directory: DataDirectory<PosixStorage>
     ) throws(StartFailure) {
         let found = recovery.log
-        guard found.lastIndex == 0 else { return noteDiscoveryIgnored(configuration, directory) }
+        guard found.lastIndex == 0 else {
+            noteDiscoveryIgnored(configuration, directory)
+            return try forgetJoining(directory)
+        }
         let (metadata, members) = try firstMembers(findMembers(configuration, directory))
         guard metadata == found.metadata else {
             throw StartFailure(
@@ -171,6 +173,12 @@ struct Boot: ~Copyable {
         (recovery.log.hardState, recovery.log.entries) = (state, entries)
         recovery.log.lastIndex = UInt64(entries.count)
         recovery.log.lastTerm = Bootstrap.term
+        try forgetJoining(directory)
+    }
+
+    private static func forgetJoining(
+        _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) {
         try StartFailure.catching { () throws(StorageError) in try directory.removeJoinRecord() }
     }
 
