@@ -10,6 +10,12 @@
 // products are xored into the last word of c before its last step, which multiplies by x^32 and,
 // as the product of two reflected values is one bit short, by x once more. So the factor for n
 // words is x^(64 n - 33), kept in `folds`.
+//
+// Where there is AVX-512 with carry-less products of four pairs at once, long inputs are folded
+// instead: four registers of 64 bytes are each moved on by 256 bytes with two products for each 16
+// bytes, their low halves by x^(2048 + 31), their high ones by x^(2048 - 33), and what is left of
+// them at the end is an input of 64 bytes with the same crc. Twice as quick as the lanes, in the
+// cache and out of it.
 
 #include "CKvd.h"
 
@@ -42,8 +48,7 @@ static uint32_t update_by_tables(uint32_t state, const uint8_t *p, size_t count)
 }
 
 #if defined(__x86_64__)
-#include <nmmintrin.h>
-#include <wmmintrin.h>
+#include <immintrin.h>
 #define ACCELERATED __attribute__((target("sse4.2,pclmul")))
 #define STEP8(state, value) _mm_crc32_u64(state, value)
 #define STEP4(state, value) _mm_crc32_u32((uint32_t)(state), value)
@@ -117,6 +122,51 @@ ACCELERATED static uint32_t update_by_instruction(
 }
 #endif
 
+#if defined(__x86_64__)
+#define FOLDED_MIN 1024
+#define FOLDING __attribute__((target("avx512f,vpclmulqdq,pclmul,sse4.2")))
+
+static uint64_t by_2048[2], by_512[2];  // x^(n + 31) and x^(n - 33) mod P, reflected
+
+FOLDING static __m512i factors(const uint64_t pair[2]) {
+    return _mm512_broadcast_i32x4(_mm_set_epi64x((int64_t)pair[1], (int64_t)pair[0]));
+}
+
+// Moves `value` on, to where `next` is, and adds it there.
+FOLDING static inline __m512i moved(__m512i value, __m512i factors, __m512i next) {
+    return _mm512_ternarylogic_epi64(
+        _mm512_clmulepi64_epi128(value, factors, 0x00),
+        _mm512_clmulepi64_epi128(value, factors, 0x11), next, 0x96);
+}
+
+FOLDING static uint32_t update_by_folding(uint32_t start, const uint8_t *p, size_t count) {
+    if (count < FOLDED_MIN) return update_by_instruction(start, p, count);
+    __m512i a = _mm512_xor_si512(
+        _mm512_loadu_si512(p), _mm512_zextsi128_si512(_mm_cvtsi32_si128((int)start)));
+    __m512i b = _mm512_loadu_si512(p + 64);
+    __m512i c = _mm512_loadu_si512(p + 128);
+    __m512i d = _mm512_loadu_si512(p + 192);
+    p += 256;
+    count -= 256;
+    const __m512i far = factors(by_2048), near = factors(by_512);
+    for (; count >= 256; p += 256, count -= 256) {
+        a = moved(a, far, _mm512_loadu_si512(p));
+        b = moved(b, far, _mm512_loadu_si512(p + 64));
+        c = moved(c, far, _mm512_loadu_si512(p + 128));
+        d = moved(d, far, _mm512_loadu_si512(p + 192));
+    }
+    d = moved(moved(moved(a, near, b), near, c), near, d);
+    for (; count >= 64; p += 64, count -= 64) d = moved(d, near, _mm512_loadu_si512(p));
+    uint8_t rest[64];
+    _mm512_storeu_si512(rest, d);
+    return update_by_instruction(update_by_instruction(0, rest, sizeof rest), p, count);
+}
+
+static int can_fold(void) {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("vpclmulqdq");
+}
+#endif
+
 // a * b mod P of reflected polynomials: bit 31 is x^0.
 static uint32_t multiply(uint32_t a, uint32_t b) {
     uint32_t product = 0;
@@ -144,9 +194,15 @@ __attribute__((constructor)) static void prepare(void) {
 #if defined(__x86_64__)
     folds[1] = 1;  // x^31
     for (int n = 2; n <= 2 * LANE_WORDS_MAX; n++) folds[n] = multiply(folds[n - 1], powers[3]);
+    // folds[n] has x^(64 n - 33): x^(2048 + 31) is that of 33 words.
+    by_2048[0] = folds[33], by_2048[1] = folds[32];
+    by_512[0] = folds[9], by_512[1] = folds[8];
 #endif
 #if defined(ACCELERATED)
     if (has_instruction()) update = update_by_instruction;
+#endif
+#if defined(__x86_64__)
+    if (has_instruction() && can_fold()) update = update_by_folding;
 #endif
 }
 

@@ -6,7 +6,7 @@ enum Status: Int, CaseIterable {
     case ok, created, noContent
     case movedPermanently
     case badRequest, unauthorized, forbidden, notFound, methodNotAllowed, preconditionFailed
-    case conflict, gone, unsupportedMediaType
+    case requestTimeout, conflict, gone, bodyTooLarge, unsupportedMediaType
     case expectationFailed, headersTooLarge
     case internalServerError, notImplemented, serviceUnavailable
 
@@ -31,8 +31,10 @@ enum Status: Int, CaseIterable {
         case .notFound: "404 Not Found"
         case .methodNotAllowed: "405 Method Not Allowed"
         case .preconditionFailed: "412 Precondition Failed"
+        case .requestTimeout: "408 Request Timeout"
         case .conflict: "409 Conflict"
         case .gone: "410 Gone"
+        case .bodyTooLarge: "413 Request Entity Too Large"
         case .unsupportedMediaType: "415 Unsupported Media Type"
         case .expectationFailed: "417 Expectation Failed"
         case .headersTooLarge: "431 Request Header Fields Too Large"

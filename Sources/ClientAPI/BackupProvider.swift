@@ -9,11 +9,8 @@ package protocol BackupProvider: AnyObject {
 
 /// One backup: the bytes of a snapshot file, made while they are sent. It is let go when it has
 /// ended or nobody wants it any more, perhaps before its end.
-package protocol BackupStream: AnyObject, Sendable {
+package protocol BackupStream: BodyStream {
     var facts: BackupFacts { get }
-    /// The next bytes; nil at the end. Called on threads that may block, one call at a time. Throws
-    /// after it has logged why: the client only sees that the answer ends too early.
-    func next() throws -> [UInt8]?
 }
 
 /// What is known of a backup before its first byte.

@@ -25,8 +25,8 @@
 /// place and its number there) and, as a `WatcherID`, the watch it asked for, so that the engine
 /// and the store hold nothing of a connection.
 ///
-/// A backup (`ClientServer+Backup`) is the one answer that does not come from memory: its pieces
-/// are made on another thread, each when the connection can send it (`BackupTransfer`).
+/// A backup (`ClientServer+Backup`) and a large listing (`ClientServer+Reads`) are made while they
+/// are sent: their pieces on another thread, each when the connection can send it (`BodyTransfer`).
 ///
 /// On the way of a small request nothing is copied but the key and the answer: parameters are
 /// views of the request's bytes, a value goes from the socket's buffer into the log entry, and

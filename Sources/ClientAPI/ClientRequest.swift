@@ -37,6 +37,8 @@ enum RequestFault: Equatable {
     case headersTooLarge
     /// An `Expect` other than `100-continue`.
     case unknownExpectation
+    /// It has taken too long to come.
+    case tooSlow
     /// The request line was fine but for a method that the decoder does not know.
     case unknownMethod(target: String, isHTTP10: Bool)
 }
@@ -50,6 +52,8 @@ struct HeadFacts: Equatable {
     /// connection cannot be used on.
     var isUpgrade = false
     var hostsCount = 0
+    /// `Content-Length`
+    var bodyBytesCount: Int?
 
     init() {}
 
@@ -61,6 +65,8 @@ struct HeadFacts: Equatable {
             case 7 where name.isCaseInsensitively("upgrade"): isUpgrade = true
             case 12 where name.isCaseInsensitively("content-type"):
                 mediaType = MediaType(value)
+            case 14 where name.isCaseInsensitively("content-length"):
+                bodyBytesCount = Int(value)
             default: break
             }
         }

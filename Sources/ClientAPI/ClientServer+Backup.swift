@@ -1,12 +1,5 @@
 internal import KVServer
 
-/// How a backup begins.
-struct BackupOpening {
-    /// The head, sent before any of it.
-    var answer: Answer
-    var stream: any BackupStream
-}
-
 /// `GET /v2/admin/backup`: a snapshot file of this member's state as it is now, streamed.
 ///
 ///     HTTP/1.1 200 OK
@@ -46,7 +39,8 @@ extension ClientServer {
             at: AppliedAt(raftIndex: facts.index, raftTerm: facts.term))
         answer.contentType = .bytes
         answer.extraLines = Self.lines(facts)
-        return .backup(BackupOpening(answer: answer, stream: stream))
+        return .stream(
+            BodyOpening(answer: answer, stream: stream) { [self] in isBackupRunning = false })
     }
 
     private static func lines(_ facts: BackupFacts) -> [UInt8] {

@@ -12,7 +12,7 @@ enum Handling {
     /// It is to be handled again when the engine says `.readable`.
     case waitsToRead
     case watch(WatchOpening)
-    case backup(BackupOpening)
+    case stream(BodyOpening)
     /// The engine has what a site wants written; with its `Outcome` one of the pages is sent.
     case pageAfterWrite(PageAfterWrite)
 }
@@ -90,6 +90,7 @@ extension ClientServer {
         case .authEnabled: authEnabled(request)
         case .version: version()
         case .health: health()
+        case .status: status()
         case .debugVariables: debugVariables()
         case .logLevel: setLogLevel(request)
         case .absent: notFound()
@@ -157,6 +158,9 @@ extension ClientServer {
             body.append("431 Request Header Fields Too Large")
             return Answer(.headersTooLarge, .plainText)
         case .unknownExpectation: return Answer(.expectationFailed, nil)
+        case .tooSlow:
+            body.append("408 Request Timeout")
+            return Answer(.requestTimeout, .plainText)
         case .unknownMethod(let target, _): return answer(toUnknownMethodAt: target)
         }
     }

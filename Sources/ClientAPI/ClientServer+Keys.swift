@@ -31,7 +31,10 @@ extension ClientServer {
         guard method == .put || method == .post else { return try body(FormBody()) }
         let mediaType = request.facts.mediaType
         var form = FormBody()
-        form.isTooLarge = mediaType.isForm && request.isBodyTooLarge
+        if mediaType.isForm, request.isBodyTooLarge {
+            form.sizeFault = .formTooLarge(
+                request.facts.bodyBytesCount, limit: configuration.formBytesMax)
+        }
         form.mediaTypeProblem = mediaType.problem
         guard mediaType.isForm, let bytes = request.body else { return try body(form) }
         let result = bytes.withUnsafeReadableBytes { bytes -> Result<Handling, KeysFault> in
@@ -52,6 +55,9 @@ extension ClientServer {
             meter.began(requestKind)
         }
         let path = storePath(target.path)
+        if keys.operation == .write || keys.operation == .watch {
+            if let fault = keyFault(path) { return .answer(answer(to: fault)) }
+        }
         switch keys.operation {
         case .write:
             engine.propose(
@@ -64,15 +70,21 @@ extension ClientServer {
                 gaveWork()
                 return .waitsToRead
             }
-            return .answer(read(path, keys))
-        case .read, .watch:
+            return read(path, keys)
+        case .read:
+            guard isReadable || engine.isReadable(at: keys.minIndex) else {
+                engine.whenReadable(at: keys.minIndex, ticket: ticket)
+                gaveWork()
+                return .waitsToRead
+            }
+            return read(path, keys)
+        case .watch:
             guard isReadable || engine.isReadable else {
                 engine.whenReadable(ticket: ticket)
                 gaveWork()
                 return .waitsToRead
             }
-            if keys.operation == .watch { return watch(path, keys, ticket) }
-            return .answer(read(path, keys))
+            return watch(path, keys, ticket)
         }
     }
 
@@ -89,24 +101,24 @@ extension ClientServer {
         return keyScratch.bytes
     }
 
-    // MARK: - Reads and watches
-
-    private func read(_ path: UnsafeRawBufferPointer, _ keys: KeysRequest) -> Answer {
-        do throws(StoreError) {
-            if keys.isRecursive { meter.readRecursively() }
-            let node = try engine.store.get(path)
-            listing.write(
-                node, key: ByteWriter.clientKey(path), isRecursive: keys.isRecursive,
-                now: node.expires ? engine.clusterTime : 0, into: &body)
-            return .keys(.ok, storeIndex: engine.store.currentIndex, at: appliedNow)
-        } catch {
-            return answer(to: error)
-        }
+    /// What is wrong with the size of a store path (`/1/…`).
+    private func keyFault(_ path: UnsafeRawBufferPointer) -> KeysFault? {
+        let (bytes, depth) = (configuration.keyBytesMax, configuration.keyDepthMax)
+        // An element takes two bytes: nearly no key needs to be looked into.
+        guard path.count - 2 > min(bytes, depth * 2 - 1) else { return nil }
+        if path.count - 2 > bytes { return .keyTooLong(path.count - 2, limit: bytes) }
+        let slashes = path.count { $0 == UInt8(ascii: "/") }
+        return slashes - 1 > depth ? .keyTooDeep(limit: depth) : nil
     }
+
+    // MARK: - Watches
 
     private func watch(
         _ path: UnsafeRawBufferPointer, _ keys: KeysRequest, _ ticket: Ticket
     ) -> Handling {
+        guard engine.store.watchersCount < configuration.watchersMax else {
+            return .answer(answer(to: .tooManyWatchers(limit: configuration.watchersMax)))
+        }
         do throws(StoreError) {
             let index = engine.store.currentIndex
             let start = try engine.store.watch(
@@ -117,11 +129,12 @@ extension ClientServer {
                     answer: .keys(.ok, storeIndex: index, at: appliedNow),
                     isStream: keys.stream, events: start.events))
         } catch {
+            if error.code == .eventIndexCleared { meter.clearedWatch() }
             return .answer(answer(to: error))
         }
     }
 
-    private var appliedNow: AppliedAt {
+    var appliedNow: AppliedAt {
         AppliedAt(raftIndex: engine.appliedIndex, raftTerm: engine.term)
     }
 
@@ -146,7 +159,7 @@ extension ClientServer {
         }
     }
 
-    private func answer(to error: StoreError) -> Answer {
+    func answer(to error: StoreError) -> Answer {
         error.cause.withUnsafeBytes { cause in
             body.append(
                 error: error.code, cause: ByteWriter.clientKey(cause), index: error.index)
@@ -154,8 +167,10 @@ extension ClientServer {
         return .keysError(error.code.status, storeIndex: error.index)
     }
 
-    private func answer(to fault: KeysFault) -> Answer {
-        keysError(fault.code, cause: fault.cause, index: 0)
+    func answer(to fault: KeysFault) -> Answer {
+        var answer = keysError(fault.code, cause: fault.cause, index: 0)
+        if let status = fault.status { answer.status = status }
+        return answer
     }
 
     func keysError(_ code: ErrorCode, cause: String, index: UInt64) -> Answer {
@@ -189,9 +204,4 @@ extension Event {
         default: .ok
         }
     }
-}
-
-extension Node {
-    /// Whether an answer with this node, or with nodes below it, may need the time.
-    fileprivate var expires: Bool { isDirectory || expiration != 0 }
 }

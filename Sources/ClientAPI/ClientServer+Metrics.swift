@@ -90,6 +90,20 @@ extension ClientServer {
             "kvd_watch_cut_total", "Streams cut because their client did not read.",
             meter.cutStreams)
         page.counter(
+            "kvd_client_connections_refused_total",
+            "Connections refused because as many as may be were open.", meter.refusedConnections)
+        page.counter(
+            "kvd_client_connections_evicted_total",
+            "Idle connections ended to make room for others.", meter.evictedConnections)
+        page.counter(
+            "kvd_client_answers_cut_total",
+            "Answers cut because their client took nothing of them.",
+            meter.cutReaders)
+        page.counter(
+            "kvd_watch_cleared_total",
+            "Watches refused (401) because the history has dropped what they missed.",
+            meter.clearedWatches)
+        page.counter(
             "kvd_watch_ended_total", "Watches ended because a snapshot replaced the state.",
             meter.endedWatches)
     }

@@ -1,7 +1,8 @@
 package import KVServer
 package import KeyStore
+internal import Logging
+internal import Logs
 package import NIOCore
-internal import RaftModel
 internal import NIOHTTP1
 internal import RaftModel
 
@@ -43,6 +44,11 @@ package final class ClientServer {
     /// Without one, all paths are a member's. Set before the first connection.
     package var site: (any Site)?
     var meter = RequestMeter()
+    let log = RateLimitedLog(Logger(label: "etcdhttp"))
+    /// Monotonic nanoseconds, as of when it was last needed.
+    var loopTime = ClientServer.monotonicNanoseconds()
+    private var lookedAt: Int64 = 0
+    var problems = ProblemBoard()
     var attention = Attention()
     /// What the request handled last turned out to be.
     var requestKind = RequestKind.other
@@ -54,6 +60,7 @@ package final class ClientServer {
     var formScratch = ByteWriter()
     var body = ByteWriter()
     var listing = ListingWriter()
+    var keptVersions = KeptVersions()
     var encoder: AnswerEncoder
     var sharedEvent = SharedEvent()
 
@@ -80,6 +87,18 @@ package final class ClientServer {
     }
 
     // MARK: - The owner's side
+
+    /// Time goes by. Called several times a second; about once a second the connections are looked at,
+    /// and what is wrong with this member.
+    package func tick() {
+        let now = Self.monotonicNanoseconds()
+        guard now - lookedAt >= 1_000_000_000 else { return }
+        lookedAt = now
+        for place in places { place.connection?.patrol(now: now) }
+        keptVersions.dropUnused(now: now)
+        lookForProblems()
+        flush()
+    }
 
     /// Hands over what a pump of the engine brought. On return everything is on its way.
     package func deliver(
@@ -134,6 +153,39 @@ package final class ClientServer {
         }
         places.append(Place(connection: connection, nextNumber: 0))
         return (UInt32(places.count - 1), 0)
+    }
+
+    /// Whether another connection can be served; makes room by ending the one that has been idle
+    /// for the longest.
+    func hasRoom() -> Bool {
+        if connectionsCount < configuration.connectionsMax { return true }
+        let now = Self.monotonicNanoseconds()
+        var oldest: ConnectionHandler?
+        for place in places {
+            guard let connection = place.connection, connection.isIdle else { continue }
+            if oldest.map({ connection.lastUsedAt < $0.lastUsedAt }) ?? true { oldest = connection }
+        }
+        guard let oldest,
+            now - oldest.lastUsedAt >= configuration.idleBeforeEviction.inNanoseconds
+        else {
+            meter.refusedConnection()
+            log.log(
+                .warning,
+                "refused a client: \(configuration.connectionsMax) connections are open (--max-connections)"
+            )
+            return false
+        }
+        meter.evictedConnection()
+        oldest.evict()
+        return true
+    }
+
+    func cutReader() {
+        meter.cutReader()
+        log.log(
+            .warning,
+            "ended a client's connection: for \(configuration.unreadAnswerTimeout) it took nothing of the answer that waits for it"
+        )
     }
 
     func remove(place: UInt32, nextNumber: UInt32) {
@@ -206,6 +258,10 @@ extension ClientServer {
         limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
         limits.maxHeaderListSize = configuration.headerBytesMax
         limits.maxHeaderFieldCount = configuration.headerFieldsMax
+        guard hasRoom() else {
+            return try channel.pipeline.syncOperations.addHandler(
+                ConnectionRefusal(limit: configuration.connectionsMax))
+        }
         let leftover = DecoderLeftover()
         let decoder = RequestDecoder(limits: limits, leftover: leftover)
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)

@@ -7,6 +7,27 @@ package struct ClientServerConfiguration: Sendable {
     /// Bytes that may wait for a slow client: past it no further request of that connection
     /// starts, and a stream watcher that has not drained them by its next event is cut off.
     package var unsentBytesMax = 4 << 20
+    /// `--max-request-bytes`: a form. What is longer by etcd's own limit is answered as etcd does.
+    package var formBytesMax = RequestIntake.etcdFormBytesMax
+    /// `--max-connections`: clients beyond it are refused, unless an idle one can make room.
+    package var connectionsMax = Int.max
+    /// A connection without a request for this long may be closed when another needs its place.
+    package var idleBeforeEviction = Duration.seconds(10)
+    /// `--max-watchers`
+    package var watchersMax = Int.max
+    /// `--max-key-bytes`: of keys that are written or watched.
+    package var keyBytesMax = 32 << 10
+    /// Elements of such keys.
+    package var keyDepthMax = 1024
+    /// From the first byte of a request to the end of its headers.
+    package var headTimeout = Duration.seconds(30)
+    /// Between two bytes of a body.
+    package var bodyPauseMax = Duration.seconds(60)
+    /// A whole body.
+    package var bodyTimeout = Duration.seconds(600)
+    /// For how long a client may take nothing of an answer that is ready for it.
+    package var unreadAnswerTimeout = Duration.seconds(60)
+
     /// One header field, name and value.
     package var headerFieldBytesMax = 80 << 10
     /// All header fields of a request.

@@ -23,8 +23,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// What to answer when writes of a site have ended, by the request's number.
     private var pagesAfterWrite: [UInt32: PageAfterWrite] = [:]
     private var watch: Watch?
-    /// The backup that holds the connection.
-    private var backup: BackupTransfer?
+    /// The answer that is being made while it is sent.
+    private var transfer: BodyTransfer?
     /// Answers not handed to the channel yet.
     private var outgoing = ByteBuffer()
     private var willFlush = false
@@ -35,6 +35,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isReadHeld = false
     /// Parts that came with the read being decoded.
     private var partsInRead = 0
+    private var patience: ConnectionPatience
 
     /// Asked for by `awaitNext` when it is first needed.
     private var socket: CInt?
@@ -53,6 +54,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         self.server = server
         self.leftover = leftover
         order = RequestOrder(firstNumber: 0, inFlightMax: server.configuration.inFlightMax)
+        patience = ConnectionPatience(now: ClientServer.monotonicNanoseconds())
     }
 
     // MARK: - From the channel
@@ -77,18 +79,23 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard context != nil else { return }
         context = nil
         cancelWatch()
-        backup?.cancel()
-        backup = nil
+        transfer?.cancel()
+        transfer = nil
         pendingRead = nil
         server.remove(place: place, nextNumber: order.nextNumber)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         partsInRead += 1
-        run(intake.received(unwrapInboundIn(data)))
+        run(
+            intake.received(
+                unwrapInboundIn(data), formBytesMax: server.configuration.formBytesMax))
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
+        patience.received(
+            partsCount: partsInRead, isIdle: intake.isIdle, hadBytes: leftover.takeHadBytes(),
+            now: server.loopTime)
         partsInRead = 0
         let isAnswered = willFlush && order.inFlightCount == 0
         server.flush()
@@ -139,7 +146,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         isWritable = context.channel.isWritable
-        if isWritable { backup?.resume() }
+        if isWritable { transfer?.resume() }
         advance()
         server.flush()
         context.fireChannelWritabilityChanged()
@@ -209,6 +216,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let ticket = Ticket(connection: place, request: number)
         server.attention.asked(by: place)
         let begun = ClientServer.monotonicNanoseconds()
+        server.loopTime = begun
+        patience.began(at: begun)
         (server.requestKind, server.requestOmitsNode) = (.other, false)
         let handling = server.handle(request, ticket: ticket, isReadable: false)
         order.note(
@@ -220,7 +229,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         case .proposed: break
         case .waitsToRead: pendingRead = request
         case .watch(let start): open(start, request, number)
-        case .backup(let start): open(start, request.framing)
+        case .stream(let start): open(start, request.framing, number)
         case .pageAfterWrite(let pages): pagesAfterWrite[number] = pages
         }
     }
@@ -270,7 +279,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch server.handle(request, ticket: ticket, isReadable: true) {
         case .answer(let answer): send(answer, number)
         case .watch(let start): open(start, request, number)
-        case .proposed, .waitsToRead, .backup, .pageAfterWrite:
+        case .stream(let start): open(start, request.framing, number)
+        case .proposed, .waitsToRead, .pageAfterWrite:
             preconditionFailure("a read that may read is answered")
         }
     }
@@ -331,37 +341,73 @@ final class ConnectionHandler: ChannelDuplexHandler {
         server.engine.store.cancelWatch(ticket.watcher)
     }
 
-    // MARK: - Backups
+    // MARK: - Answers made while they are sent
 
-    private func open(_ start: BackupOpening, _ framing: AnswerFraming) {
+    private func open(_ start: BodyOpening, _ framing: AnswerFraming, _ number: UInt32) {
         server.writeHeadOfStream(start.answer, framing: framing, into: &outgoing)
         wantFlush()
-        let new = BackupTransfer(
-            start.stream, isChunked: !framing.isHTTP10, eventLoop: server.eventLoop
-        ) { [server] in
-            server.isBackupRunning = false
-        } take: { [weak self] step in
+        server.meter.ended(
+            order.start(of: number), start.answer.status,
+            now: ClientServer.monotonicNanoseconds())
+        guard !framing.isHead else {
+            start.letGo()
+            return finishBody(isHTTP10: framing.isHTTP10)
+        }
+        let new = BodyTransfer(start, isChunked: !framing.isHTTP10, eventLoop: server.eventLoop) {
+            [weak self] step in
             self?.take(step, isHTTP10: framing.isHTTP10)
         }
-        backup = new
+        transfer = new
         new.resume()
     }
 
-    private func take(_ step: BackupTransfer.Step, isHTTP10: Bool) {
-        guard let context, backup != nil else { return }
+    private func take(_ step: BodyTransfer.Step, isHTTP10: Bool) {
+        guard let context, transfer != nil else { return }
         switch step {
         case .piece(let bytes):
             if outgoing.readableBytes > 0 { flush() }
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-            if isWritable { backup?.resume() }
+            if isWritable { transfer?.resume() }
         case .end:
-            backup = nil
+            transfer = nil
             if !isHTTP10 { outgoing.writeString(ChunkEnd.text) }
             finishBody(isHTTP10: isHTTP10)
             server.flush()
         case .failed: context.close(promise: nil)
         }
     }
+
+    // MARK: - Limits of time
+
+    /// Nothing asked for, nothing under way.
+    var isIdle: Bool {
+        order.inFlightCount == 0 && intake.isIdle && !patience.isHeadOpen && watch == nil
+            && transfer == nil
+    }
+
+    /// Monotonic nanoseconds.
+    var lastUsedAt: Int64 { patience.lastUsedAt }
+
+    /// Ends what takes too long; called about once a second.
+    func patrol(now: Int64) {
+        guard let context else { return }
+        if patience.isRequestTooSlow(server.configuration, now: now) {
+            patience.ended()
+            run(intake.failed(.tooSlow))
+        }
+        // Only of a client that is far behind: what lies in the kernel's buffers is not seen.
+        guard !isWritable else { return patience.isTaking() }
+        let options = context.channel.syncOptions
+        let unsent = (try? options?.getOption(.bufferedWritableBytes)) ?? 0
+        guard
+            patience.isAnswerUnread(unsent: unsent, server.configuration, now: now)
+        else { return }
+        server.cutReader()
+        context.close(promise: nil)
+    }
+
+    /// Makes room for another.
+    func evict() { context?.close(promise: nil) }
 
     // MARK: - To the channel
 
@@ -405,8 +451,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             endWatch(number: watch.number)
         }
         order.end()
-        // Nobody waits with the end of this member for a backup's.
-        if backup != nil { context?.close(promise: nil) }
+        // Nobody waits with the end of this member for the end of such an answer.
+        if transfer != nil { context?.close(promise: nil) }
         advance()
     }
 

@@ -1,9 +1,14 @@
-/// The parameters of `/v2/keys` that a server of 2.3 knows, and one of 3.4; all others are ignored.
+/// The parameters of `/v2/keys` that a server of 2.3 knows, one of 3.4, and kvd's own; all others are
+/// ignored.
 enum KeysParameter: Int, CaseIterable {
     case value, ttl, prevValue, prevIndex, prevExist, refresh
     case dir, recursive, sorted, wait, waitIndex, quorum, stream
     /// Of 3.4.
     case noValueOnSuccess
+    /// Of GET: wait until this member's store has come to an index.
+    case minIndex
+    // Of GET: see `PageRequest`.
+    case limit, after, version, keysOnly, count
 
     var name: StaticString {
         switch self {
@@ -21,6 +26,12 @@ enum KeysParameter: Int, CaseIterable {
         case .quorum: "quorum"
         case .stream: "stream"
         case .noValueOnSuccess: "noValueOnSuccess"
+        case .minIndex: "minIndex"
+        case .limit: "limit"
+        case .after: "after"
+        case .version: "version"
+        case .keysOnly: "keysOnly"
+        case .count: "count"
         }
     }
 
@@ -57,7 +68,7 @@ struct FormFields {
         var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: count) }
     }
 
-    private var fields = InlineArray<14, Field>(repeating: Field())
+    private var fields = InlineArray<20, Field>(repeating: Field())
     /// Bytes that decoding all encoded fields needs at most.
     private(set) var encodedBytesCount = 0
 

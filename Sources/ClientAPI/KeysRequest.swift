@@ -30,6 +30,10 @@ struct KeysRequest {
     var waitIndex: UInt64 = 0
     /// The answer of a PUT or POST that succeeds need not say what became of the key.
     var omitsNode = false
+    /// A plain GET waits until the store has come to this index; 0: it does not wait.
+    var minIndex: UInt64 = 0
+    /// What of a directory a plain or quorum GET is to answer with.
+    var page = PageRequest()
 
     /// What it comes to.
     enum Operation {
@@ -108,7 +112,7 @@ extension KeysRequest {
         _ fields: inout FormFields, query: UnsafeRawBufferPointer, form: FormBody,
         scratch: inout ByteWriter
     ) throws(KeysFault) {
-        if form.isTooLarge { throw .formTooLarge }
+        if let fault = form.sizeFault { throw fault }
         if let problem = form.mediaTypeProblem { throw .form(problem) }
         try fields.read(form.bytes, scratch: &scratch)
         try fields.read(query, scratch: &scratch)
@@ -120,11 +124,11 @@ struct FormBody {
     /// Empty if the body is no form.
     var bytes = UnsafeRawBufferPointer(start: nil, count: 0)
     /// The body is a form above the limit; its bytes were dropped.
-    var isTooLarge = false
+    var sizeFault: KeysFault?
     /// What is wrong with the Content-Type.
     var mediaTypeProblem: String?
 
-    var isAbsent: Bool { bytes.isEmpty && !isTooLarge && mediaTypeProblem == nil }
+    var isAbsent: Bool { bytes.isEmpty && sizeFault == nil && mediaTypeProblem == nil }
 }
 
 /// Turns the raw fields into values.
@@ -158,6 +162,7 @@ private struct FieldReader {
             // A 2.3 server does not look at it, so nothing that stands there is an error.
             request.omitsNode = FormValue.flag(bytes(.noValueOnSuccess, &scratch)) ?? false
         }
+        if method.isRead { try readOwn(&request, &scratch) }
         if request.refresh == true {
             guard request.value.isEmpty else {
                 throw KeysFault(.refreshWithValue, "A value was provided on a refresh")
@@ -167,6 +172,28 @@ private struct FieldReader {
             }
         }
         return request
+    }
+
+    /// What only kvd knows.
+    @inline(__always)
+    private func readOwn(
+        _ request: inout KeysRequest, _ scratch: inout ByteWriter
+    ) throws(KeysFault) {
+        request.minIndex = try index(.minIndex, &scratch) ?? 0
+        guard fields.havePage else { return }
+        var page = PageRequest()
+        page.keysOnly = try flag(.keysOnly, &scratch) ?? false
+        page.isCount = try flag(.count, &scratch) ?? false
+        page.version = try index(.version, &scratch) ?? 0
+        page.after = bytes(.after, &scratch)
+        if fields[.limit].isPresent {
+            guard let limit = FormValue.number(bytes(.limit, &scratch)), limit > 0 else {
+                throw .invalidValue(.invalidField, of: .limit)
+            }
+            page.limit = Int(clamping: limit)
+        }
+        if let fault = page.fault(wait: request.wait) { throw KeysFault(.invalidField, fault) }
+        request.page = page
     }
 
     @inline(__always)
@@ -218,6 +245,14 @@ private struct FieldReader {
             throw .invalidValue(.ttlNotNumber, of: .ttl)
         }
         return seconds
+    }
+}
+
+extension FormFields {
+    /// Whether any parameter of a `PageRequest` is there.
+    fileprivate var havePage: Bool {
+        self[.limit].isPresent || self[.after].isPresent || self[.version].isPresent
+            || self[.keysOnly].isPresent || self[.count].isPresent
     }
 }
 

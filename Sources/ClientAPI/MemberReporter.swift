@@ -6,6 +6,8 @@ package import RaftModel
 package protocol MemberReporter: AnyObject {
     /// Of every other member, in ascending order of ids.
     func peerLatencies() -> [PeerLatency]
+    /// What is wrong with them; asked about once a second.
+    func problems() -> [Problem]
     /// Adds what it knows.
     func write(into page: inout MetricsPage)
 }

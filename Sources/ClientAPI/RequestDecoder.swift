@@ -24,6 +24,7 @@ struct RequestDecoder: ByteToMessageDecoder {
     func decode(
         context: ChannelHandlerContext, buffer: inout ByteBuffer
     ) throws -> DecodingState {
+        leftover.hadBytes = true
         do { return try decoder.decode(context: context, buffer: &buffer) } catch {
             leftover.bytes = buffer
             throw error
@@ -37,9 +38,18 @@ struct RequestDecoder: ByteToMessageDecoder {
     }
 }
 
-/// The bytes that a `RequestDecoder` gave up at.
+/// What a `RequestDecoder` says beside its parts.
 final class DecoderLeftover {
+    /// The bytes that it gave up at.
     fileprivate(set) var bytes: ByteBuffer?
+    /// It was given bytes.
+    fileprivate var hadBytes = false
+
+    /// Whether it was given bytes since the last call.
+    func takeHadBytes() -> Bool {
+        defer { hadBytes = false }
+        return hadBytes
+    }
 
     /// What they ask for, if they begin with a whole request line whose only flaw may be its
     /// method. Only for the first request of a read: others would be behind whole ones.

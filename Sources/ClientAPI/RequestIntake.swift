@@ -22,12 +22,15 @@ enum RequestIntake: ~Copyable {
         case refuse(RequestFault)
     }
 
-    /// A form's limit is etcd's; a longer one is an error with a text of its own.
-    static let formBytesMax = 10 << 20
+    /// Etcd's limit of a form.
+    static let etcdFormBytesMax = 10 << 20
     /// Other bodies are small JSON documents, or ignored.
     static let otherBodyBytesMax = 64 << 10
 
-    mutating func received(_ part: HTTPServerRequestPart) -> Action {
+    /// - Parameter formBytesMax: the most bytes of a form.
+    mutating func received(
+        _ part: HTTPServerRequestPart, formBytesMax: Int = etcdFormBytesMax
+    ) -> Action {
         switch consume self {
         case .idle:
             guard case .head(let head) = part else {
@@ -44,7 +47,7 @@ enum RequestIntake: ~Copyable {
             switch part {
             case .head: preconditionFailure("the decoder ends a request before the next")
             case .body(let bytes):
-                let isKept = Self.add(bytes, to: &request)
+                let isKept = Self.add(bytes, to: &request, formBytesMax: formBytesMax)
                 self = isKept ? .reading(request) : .dropping(request)
                 return .wait
             case .end:
@@ -65,7 +68,9 @@ enum RequestIntake: ~Copyable {
     }
 
     /// - Returns: false if the body is too large now, and gone.
-    private static func add(_ bytes: ByteBuffer, to request: inout ClientRequest) -> Bool {
+    private static func add(
+        _ bytes: ByteBuffer, to request: inout ClientRequest, formBytesMax: Int
+    ) -> Bool {
         let limit = request.facts.mediaType.isForm ? formBytesMax : otherBodyBytesMax
         let count = (request.body?.readableBytes ?? 0) + bytes.readableBytes
         guard count <= limit else {

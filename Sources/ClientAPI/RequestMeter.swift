@@ -4,7 +4,7 @@ internal import Metrics
 enum RequestKind: UInt8, CaseIterable {
     // Of `/v2/keys`.
     case get, quorumGet, head, put, post, delete, watch
-    case members, machines, stats, auth, version, health, backup, metrics, debug, log
+    case members, machines, stats, auth, version, health, status, backup, metrics, debug, log
     /// What never became a request for anything: unknown paths, faults.
     case other
 
@@ -55,6 +55,7 @@ extension RequestKind {
         case .authEnabled: self = .auth
         case .version: self = .version
         case .health: self = .health
+        case .status: self = .status
         case .backup: self = .backup
         case .metrics: self = .metrics
         case .debugVariables: self = .debug
@@ -88,8 +89,16 @@ struct RequestMeter {
     private(set) var recursiveReads: UInt64 = 0
     /// Streams whose client did not keep up.
     private(set) var cutStreams: UInt64 = 0
+    /// Watches refused because the history has dropped what they missed.
+    private(set) var clearedWatches: UInt64 = 0
     /// Watches that ended because a snapshot took the place of the state.
     private(set) var endedWatches: UInt64 = 0
+
+    /// Clients beyond the limit, and idle ones that made room for others.
+    private(set) var refusedConnections: UInt64 = 0
+    private(set) var evictedConnections: UInt64 = 0
+    /// Clients that did not take their answer.
+    private(set) var cutReaders: UInt64 = 0
 
     private static let statusCount = Status.allCases.count
 
@@ -116,7 +125,11 @@ struct RequestMeter {
 
     mutating func readRecursively() { recursiveReads += 1 }
     mutating func cutStream() { cutStreams += 1 }
+    mutating func clearedWatch() { clearedWatches += 1 }
     mutating func endedWatch() { endedWatches += 1 }
+    mutating func refusedConnection() { refusedConnections += 1 }
+    mutating func evictedConnection() { evictedConnections += 1 }
+    mutating func cutReader() { cutReaders += 1 }
 
     func received(_ kind: RequestKind) -> UInt64 { received[Int(kind.rawValue)] }
     func durations(of kind: RequestKind) -> DurationHistogram { durations[Int(kind.rawValue)] }

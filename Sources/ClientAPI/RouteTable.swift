@@ -33,7 +33,7 @@ enum Endpoint: Equatable {
     case members, machines
     case statsSelf, statsStore, statsLeader
     case authEnabled
-    case version, health
+    case version, health, status
     case backup
     case metrics
     case debugVariables, logLevel
@@ -71,7 +71,7 @@ struct Route {
 }
 
 /// The paths of the client port. First match wins; anything else is the 404 page.
-/// Source: `reference/client-api.md` §1; `/v2/admin` is kvd's own.
+/// Source: `reference/client-api.md` §1; `/v2/status` and `/v2/admin` are kvd's own.
 enum RouteTable {
     /// Where a request goes.
     enum Resolution {
@@ -127,6 +127,7 @@ enum RouteTable {
         Route("/v2/auth/enable", .exact, authMethods, authAllow, .authEnabled),
         Route("/version", .exact, .get, "GET", .version),
         Route("/health", .exact, .get, "GET", .health),
+        Route("/v2/status", .exact, .get, "GET", .status),
         Route("/v2/admin/backup", .exact, .get, "GET", .backup),
         Route("/metrics", .exact, .all, "", .metrics),
         Route("/debug/vars", .exact, .get, "GET", .debugVariables),

@@ -38,7 +38,9 @@ package struct BootstrapCheck: Sendable {
                 faults.append(fault)
             }
         } else {
-            faults.append(.localNameMissing(localName, known: cluster.names))
+            faults.append(
+                .localNameMissing(
+                    localName, advertised: advertisedPeerURLs, in: cluster))
         }
         if !cluster.duplicateURLs.isEmpty {
             faults.append(.duplicateURLs(cluster.duplicateURLs, in: cluster.description))
@@ -52,7 +54,7 @@ package struct BootstrapCheck: Sendable {
 
 /// A reason not to form or join a cluster.
 package enum BootstrapFault: Error, Equatable, CustomStringConvertible {
-    case localNameMissing(String, known: [String])
+    case localNameMissing(String, advertised: [EndpointURL], in: InitialCluster)
     case advertisedDiffers(name: String, cluster: [EndpointURL], advertised: [EndpointURL])
     case duplicateURLs([EndpointURL], in: String)
     case discoveryWhileJoining
@@ -63,7 +65,7 @@ package enum BootstrapFault: Error, Equatable, CustomStringConvertible {
     /// etcd's text.
     package var description: String {
         switch self {
-        case .localNameMissing(let name, _):
+        case .localNameMissing(let name, _, _):
             "couldn't find local name \(name.quotedAsGo) in the initial cluster configuration"
         case .advertisedDiffers(let name, _, let advertised):
             "--initial-cluster must include \(Self.pairs(name, advertised)) given "
@@ -80,12 +82,8 @@ package enum BootstrapFault: Error, Equatable, CustomStringConvertible {
     /// What the operator does next.
     package var advice: String {
         switch self {
-        case .localNameMissing(let name, let known):
-            known.isEmpty
-                ? "Set --initial-cluster \(name)=http://HOST:2380."
-                : "--name is \(name.quotedAsGo), --initial-cluster names "
-                    + known.map(\.quotedAsGo).joined(separator: ", ")
-                    + ". Make one of them agree with the other."
+        case .localNameMissing(let name, let advertised, let cluster):
+            Self.advice(forMissing: name, advertised, cluster)
         case .advertisedDiffers(let name, let cluster, let advertised):
             "--initial-cluster has \(Self.pairs(name, cluster)). Write "
                 + "\(Self.pairs(name, advertised)) there on every member, or set "
@@ -99,6 +97,23 @@ package enum BootstrapFault: Error, Equatable, CustomStringConvertible {
             "Set --initial-cluster to the value that `member add` printed, with every member's "
                 + "present peer URLs."
         }
+    }
+
+    private static func advice(
+        forMissing name: String, _ advertised: [EndpointURL], _ cluster: InitialCluster
+    ) -> String {
+        guard !cluster.isEmpty else {
+            return "Set --initial-cluster \(pairs(name, advertised))."
+        }
+        let names = cluster.names.map(\.quotedAsGo).joined(separator: ", ")
+        let facts = "--name is \(name.quotedAsGo), --initial-cluster names \(names). "
+        // Whose URLs this member has, it probably is.
+        if let same = cluster.members.first(where: { Set($0.urls) == Set(advertised) }) {
+            return facts
+                + "\(same.name.quotedAsGo) has this member's URLs: set --name \(same.name)."
+        }
+        return facts + "Set --name to one of those, or add \(pairs(name, advertised)) to "
+            + "--initial-cluster, on every member."
     }
 
     private static func joined(_ urls: [EndpointURL]) -> String {

@@ -31,6 +31,11 @@ package struct EndpointURL: Hashable, Comparable, Sendable, CustomStringConverti
     /// True for addresses that other machines cannot reach this one by.
     package var isUnspecifiedHost: Bool { host.isEmpty || host == "0.0.0.0" || host == "::" }
 
+    /// True for addresses that every machine has for itself.
+    package var isLoopbackHost: Bool {
+        host == "localhost" || host == "::1" || host.hasPrefix("127.")
+    }
+
     /// Parses one URL; spaces around it are ignored.
     package init(_ text: String) throws(EndpointURLError) {
         let trimmed = text.trimmingSpaces()

@@ -19,7 +19,7 @@ enum CommandLineScanner {
 
     /// Reads all words. After a fault, which is where Go stops, it goes on to find more.
     static func scan(
-        _ arguments: [String], into values: inout FlagValues,
+        _ arguments: [String], _ addresses: AddressPlaceholders, into values: inout FlagValues,
         faults: inout [ConfigurationFault]
     ) -> End {
         var rest = arguments[...]
@@ -54,7 +54,7 @@ enum CommandLineScanner {
                 faults.append(.missingArgument(flag.name))
                 continue
             }
-            take(value, for: flag, into: &values, faults: &faults)
+            take(value, for: flag, addresses, into: &values, faults: &faults)
         }
         values.leftOverWords = Array(rest)
         values.booleanBeforeLeftOver = lastBoolean
@@ -72,11 +72,11 @@ enum CommandLineScanner {
     }
 
     private static func take(
-        _ value: String, for flag: FlagDefinition, into values: inout FlagValues,
-        faults: inout [ConfigurationFault]
+        _ value: String, for flag: FlagDefinition, _ addresses: AddressPlaceholders,
+        into values: inout FlagValues, faults: inout [ConfigurationFault]
     ) {
         do throws(ValueError) {
-            let text = try flag.canonical(value)
+            let text = try flag.canonical(value, addresses, &values.notes)
             values.set(flag.name, to: text, by: .commandLine)
             if flag.kind == .ignored { values.notes.append(.ignoredFlag(flag.name)) }
         } catch {

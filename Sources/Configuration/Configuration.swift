@@ -7,6 +7,9 @@
 ///                        ▼
 ///     ConflictChecks (etcd's, in its order) ──▶ ServerArguments ──▶ ServerConfiguration
 ///                                               swift-argument-parser    typed, complete
+///                                                                        │
+///     Machine: addresses, /etc/environment,                              ▼
+///     whether a member lives in the data dir ────────────────────▶ Findings: faults, warnings
 ///
 /// `FlagTable` is the one place that knows a flag: name, kind, default, meaning; parsing, help and
 /// environment follow from it. A new flag is a line there, a property of `ServerArguments` and
@@ -18,13 +21,16 @@
 package enum Configuration {
     /// Reads the command line (without the program's own name) and the environment.
     package static func read(
-        arguments: [String], environment: [String: String]
+        arguments: [String], environment: [String: String], machine: Machine
     ) -> CommandLineResult {
         let role = ServerRole(arguments)
+        let words = Array(arguments.dropFirst(role.words.count))
+        let addresses = AddressPlaceholders(
+            environment: environment, machine: machine,
+            interface: interface(words, environment, machine))
         var values = FlagValues(role: role)
         var faults: [ConfigurationFault] = []
-        let words = Array(arguments.dropFirst(role.words.count))
-        switch CommandLineScanner.scan(words, into: &values, faults: &faults) {
+        switch CommandLineScanner.scan(words, addresses, into: &values, faults: &faults) {
         case .help:
             return .exit(ExitReport(code: 0, standardOutput: UsageText.help))
         case .complete:
@@ -33,13 +39,27 @@ package enum Configuration {
         if faults.isEmpty, values.text("version") == "true" {
             return .exit(ExitReport(code: 0, standardOutput: ProductVersion.report))
         }
-        EnvironmentReader.read(environment, into: &values, faults: &faults)
+        EnvironmentReader.read(environment, addresses, into: &values, faults: &faults)
         DiscoveryFlags.addDefaults(to: &values)
         faults += ConflictChecks.faults(in: &values)
-        switch ServerConfiguration.make(from: values, earlierFaults: faults) {
-        case .success(let configuration): return .run(configuration)
-        case .failure(let list): return .exit(ExitReport(list.faults, notes: values.notes))
-        }
+        let configuration = ServerConfiguration.make(from: values, addresses, faults: &faults)
+        if let configuration, faults.isEmpty { return .run(configuration) }
+        // What else is wrong, as far as the rest can be judged.
+        let doubtful = Set(faults.compactMap(\.flag))
+        faults += configuration?.findings(machine, doubtful: doubtful).faults ?? []
+        return .exit(ExitReport(faults, notes: values.notes))
+    }
+
+    /// What `--interface` says, which has to be known before the values of other flags are.
+    private static func interface(
+        _ arguments: [String], _ environment: [String: String], _ machine: Machine
+    ) -> String {
+        let none = AddressPlaceholders(environment: [:], machine: machine, interface: "")
+        var values = FlagValues()
+        var faults: [ConfigurationFault] = []
+        _ = CommandLineScanner.scan(arguments, none, into: &values, faults: &faults)
+        EnvironmentReader.read(environment, none, into: &values, faults: &faults)
+        return values.text("interface")
     }
 }
 

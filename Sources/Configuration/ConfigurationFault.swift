@@ -21,12 +21,28 @@ package struct ConfigurationFault: Error, Equatable, Sendable, CustomStringConve
     package let secondText: String?
     /// What to do, in ours.
     package let advice: String?
+    /// The flag that has no value because of it, or not the one that was meant.
+    let flag: String?
+    /// Lines in the place of those that `notes` makes of the texts.
+    private let ownNotes: [ConfigurationNote]?
 
-    package init(_ stage: Stage, _ text: String, second: String? = nil, advice: String? = nil) {
+    package init(
+        _ stage: Stage, _ text: String, second: String? = nil, advice: String? = nil,
+        flag: String? = nil
+    ) {
         self.stage = stage
         self.text = text
         secondText = second
         self.advice = advice
+        self.flag = flag
+        ownNotes = nil
+    }
+
+    /// A fault of a first start, with its lines.
+    init(_ fault: BootstrapFault, notes: [ConfigurationNote]) {
+        (stage, text, advice) = (.start, fault.description, fault.advice)
+        (secondText, flag) = (nil, nil)
+        ownNotes = notes
     }
 
     package var description: String { advice.map { "\(text). \($0)" } ?? text }
@@ -35,6 +51,7 @@ package struct ConfigurationFault: Error, Equatable, Sendable, CustomStringConve
 
     /// The log lines that report it; none at the first stage, which has no log yet.
     package var notes: [ConfigurationNote] {
+        if let ownNotes { return ownNotes }
         var notes: [ConfigurationNote]
         switch stage {
         case .commandLine: return []
@@ -53,7 +70,7 @@ extension ConfigurationFault {
     static func unknownFlag(_ name: String, nearest: String?) -> ConfigurationFault {
         ConfigurationFault(
             .commandLine, "flag provided but not defined: -\(name)",
-            advice: nearest.map { "Did you mean -\($0)?" })
+            advice: nearest.map { "Did you mean -\($0)?" }, flag: nearest)
     }
 
     static func badFlagSyntax(_ word: String) -> ConfigurationFault {
@@ -61,7 +78,7 @@ extension ConfigurationFault {
     }
 
     static func missingArgument(_ flag: String) -> ConfigurationFault {
-        ConfigurationFault(.commandLine, "flag needs an argument: -\(flag)")
+        ConfigurationFault(.commandLine, "flag needs an argument: -\(flag)", flag: flag)
     }
 
     static func badValue(_ value: String, flag: String, _ error: ValueError) -> ConfigurationFault {
@@ -70,19 +87,15 @@ extension ConfigurationFault {
             isBoolean
             ? "invalid boolean value \(value.quotedAsGo) for -\(flag)"
             : "invalid value \(value.quotedAsGo) for flag -\(flag)"
-        return ConfigurationFault(.commandLine, "\(what): \(error.reason)", advice: error.advice)
+        return ConfigurationFault(
+            .commandLine, "\(what): \(error.reason)", advice: error.advice, flag: flag)
     }
 
     static func badVariable(
-        _ key: String, value: String, _ error: ValueError
+        _ key: String, value: String, flag: String, _ error: ValueError
     ) -> ConfigurationFault {
         ConfigurationFault(
             .environment, "invalid value \(value.quotedAsGo) for \(key): \(error.reason)",
-            advice: error.advice)
+            advice: error.advice, flag: flag)
     }
-}
-
-/// Faults in the order in which etcd would meet them; at least one.
-struct ConfigurationFaults: Error {
-    let faults: [ConfigurationFault]
 }

@@ -5,8 +5,8 @@ enum EnvironmentReader {
     private static let prefixes = ["KVD_", "ETCD_"]
 
     static func read(
-        _ environment: [String: String], into values: inout FlagValues,
-        faults: inout [ConfigurationFault]
+        _ environment: [String: String], _ addresses: AddressPlaceholders,
+        into values: inout FlagValues, faults: inout [ConfigurationFault]
     ) {
         var known: Set<String> = []
         for flag in FlagTable.all.sorted(by: { $0.name < $1.name }) {
@@ -20,7 +20,7 @@ enum EnvironmentReader {
                     continue
                 }
                 winner = key
-                take(value, of: key, for: flag, into: &values, faults: &faults)
+                take(value, of: key, for: flag, addresses, into: &values, faults: &faults)
             }
         }
         for (key, value) in environment.sorted(by: { $0.key < $1.key }) where !known.contains(key) {
@@ -30,16 +30,18 @@ enum EnvironmentReader {
     }
 
     private static func take(
-        _ value: String, of key: String, for flag: FlagDefinition, into values: inout FlagValues,
+        _ value: String, of key: String, for flag: FlagDefinition,
+        _ addresses: AddressPlaceholders, into values: inout FlagValues,
         faults: inout [ConfigurationFault]
     ) {
         do throws(ValueError) {
-            let text = try flag.canonical(value)
+            var notes: [ConfigurationNote] = []
+            let text = try flag.canonical(value, addresses, &notes)
             values.set(flag.name, to: text, by: .environment(key))
-            values.notes.append(.recognized(key, value))
+            values.notes += [.recognized(key, value)] + notes
             if flag.kind == .ignored { values.notes.append(.ignoredFlag(flag.name)) }
         } catch {
-            faults.append(.badVariable(key, value: value, error))
+            faults.append(.badVariable(key, value: value, flag: flag.name, error))
         }
     }
 }

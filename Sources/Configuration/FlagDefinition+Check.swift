@@ -1,6 +1,18 @@
 internal import Cluster
 
 extension FlagDefinition {
+    /// As below, with names of this machine's addresses replaced first; `notes` get what by.
+    func canonical(
+        _ text: String, _ addresses: AddressPlaceholders, _ notes: inout [ConfigurationNote]
+    ) throws(ValueError) -> String {
+        guard mayNameAddresses else { return try canonical(text) }
+        var text = text
+        for note in try addresses.replace(in: &text) where !notes.contains(note) {
+            notes.append(note)
+        }
+        return try canonical(text)
+    }
+
     /// Checks a value and returns it in the one form that `ServerArguments` reads: booleans as
     /// `true` and `false`, numbers in decimal, everything else as written.
     func canonical(_ text: String) throws(ValueError) -> String {

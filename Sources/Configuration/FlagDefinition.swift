@@ -63,7 +63,8 @@ struct FlagDefinition: Sendable {
     var isSetting: Bool {
         switch kind {
         case .oldAddress, .ignored, .withdrawn: false
-        case .text, .boolean, .unsigned, .choice, .urls, .origins: name != "version"
+        case .text, .boolean, .unsigned, .choice, .urls, .origins:
+            !["version", "interface"].contains(name)
         }
     }
 

@@ -147,8 +147,28 @@ enum FlagTable {
 
     private static let ownFlags: [FlagDefinition] = [
         .init(
+            "check", .boolean, default: "false", .own, since: "kvd 0.1",
+            "Says what is wrong with flags and environment, all of it, and exits: 0 if nothing is."),
+        .init(
+            "interface", .text, .own, since: "kvd 0.1",
+            "The interface whose address $private_ipv4 and $public_ipv4 stand for, in URLs, where "
+                + "COREOS_PRIVATE_IPV4 and COREOS_PUBLIC_IPV4 are not set. Without it: the one that "
+                + "the default route leaves by."),
+        .init(
             "history-events", .unsigned(1...UInt64(UInt32.max)), default: "100000", .own,
             since: "kvd 0.1", "Events kept for watchers that come back late (etcd keeps 1000)."),
+        .init(
+            "max-request-bytes", .unsigned(1024...1 << 27), default: "10485760", .own,
+            since: "kvd 0.1", "The most bytes of a request's form."),
+        .init(
+            "max-key-bytes", .unsigned(1...1 << 16), default: "32768", .own, since: "kvd 0.1",
+            "The most bytes of a key that is written or watched."),
+        .init(
+            "max-connections", .unsigned(0...1 << 20), default: "0", .own, since: "kvd 0.1",
+            "Client connections at a time; 0: as many as the limit of open files allows."),
+        .init(
+            "max-watchers", anyNumber, default: "0", .own, since: "kvd 0.1",
+            "Watches at a time; 0: one for each connection."),
         .init(
             "snapshot-bytes", .unsigned(1 << 16...UInt64(Int64.max)), default: "67108864", .own,
             since: "kvd 0.1",

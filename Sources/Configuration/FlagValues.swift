@@ -40,6 +40,14 @@ struct FlagValues: Sendable {
         }
     }
 
+    /// Of the flags that the environment set, the variables that did.
+    var variables: [String: String] {
+        values.compactMapValues { value in
+            guard case .environment(let key) = value.source else { return nil }
+            return key
+        }
+    }
+
     var setNames: Set<String> { Set(values.keys.filter(isSet)) }
 
     mutating func set(_ name: String, to text: String, by source: Source) {

@@ -58,7 +58,12 @@ struct ServerArguments: ParsableArguments {
     @Option(name: .customLong("experimental-gRPC-addr")) var experimentalGRPCAddress: String = ""
     @Option var experimentalAutoCompactionRetention: UInt64
 
+    @Option var check: Bool
     @Option var historyEvents: UInt64
+    @Option var maxRequestBytes: UInt64
+    @Option var maxKeyBytes: UInt64
+    @Option var maxConnections: UInt64
+    @Option var maxWatchers: UInt64
     @Option var snapshotBytes: UInt64
     @Option var verifyEvery: UInt64
     @Option var scrubInterval: UInt64

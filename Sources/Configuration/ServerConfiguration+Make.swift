@@ -1,26 +1,31 @@
 internal import Cluster
 
 extension ServerConfiguration {
-    /// Builds the configuration from checked values; fails with all faults if there is any.
+    /// Builds the configuration from what values there are; nil, and a fault more, if there cannot be
+    /// one. Only without any fault is it one to start from.
     static func make(
-        from values: FlagValues, earlierFaults: [ConfigurationFault]
-    ) -> Result<ServerConfiguration, ConfigurationFaults> {
-        var faults = earlierFaults
+        from values: FlagValues, _ addresses: AddressPlaceholders,
+        faults: inout [ConfigurationFault]
+    ) -> ServerConfiguration? {
         let arguments = ServerArguments.read(canonical: values.canonicalArguments)
-        let bootstrap = bootstrapSource(arguments, values, faults: &faults)
-        guard faults.isEmpty, let bootstrap else {
-            return .failure(ConfigurationFaults(faults: faults))
+        guard let bootstrap = bootstrapSource(arguments, values, faults: &faults) else {
+            return nil
         }
-        return .success(
-            ServerConfiguration(
-                arguments, bootstrap: bootstrap, role: values.role, setFlags: values.setNames,
-                notes: values.notes))
+        var configuration = ServerConfiguration(
+            arguments, bootstrap: bootstrap, role: values.role, setFlags: values.setNames,
+            notes: values.notes)
+        configuration.settingVariables = values.variables
+        configuration.emptyAddressVariables = AddressPlaceholders.variables.values.sorted()
+            .filter(addresses.isEmpty)
+        configuration.exampleAddress = addresses.example(for: "COREOS_PRIVATE_IPV4")
+        return configuration
     }
 
     private init(
         _ arguments: ServerArguments, bootstrap: BootstrapSource, role: ServerRole,
         setFlags: Set<String>, notes: [ConfigurationNote]
     ) {
+        isCheckOnly = arguments.check
         name = arguments.name
         isDataDirectoryDefault = arguments.dataDir.isEmpty
         dataDirectory = arguments.dataDir.isEmpty ? "\(arguments.name).etcd" : arguments.dataDir
@@ -28,13 +33,19 @@ extension ServerConfiguration {
         snapshotEntryCount = arguments.snapshotCount == 0 ? 10000 : arguments.snapshotCount
         heartbeatInterval = arguments.heartbeatInterval.duration
         electionTimeout = arguments.electionTimeout.duration
-        electionTicks = Int(arguments.electionTimeout.count / arguments.heartbeatInterval.count)
+        // A heartbeat of 0 is a fault that was found before.
+        electionTicks = Int(
+            arguments.electionTimeout.count / max(1, arguments.heartbeatInterval.count))
         listenPeerURLs = arguments.listenPeerUrls.urls
         listenClientURLs = arguments.listenClientUrls.urls
         snapshotFilesMax = Int(clamping: arguments.maxSnapshots)
         walFilesMax = Int(clamping: arguments.maxWals)
         allowedOrigins = arguments.cors
         historyEventsCount = Int(clamping: arguments.historyEvents)
+        requestBytesMax = Int(clamping: arguments.maxRequestBytes)
+        keyBytesMax = Int(clamping: arguments.maxKeyBytes)
+        connectionsMax = Self.limit(arguments.maxConnections)
+        watchersMax = Self.limit(arguments.maxWatchers)
         snapshotLogBytes = Int(clamping: arguments.snapshotBytes)
         verifyEntryCount = arguments.verifyEvery
         // A century at most: `Duration` would overflow in sums.
@@ -66,6 +77,11 @@ extension ServerConfiguration {
         enablesV3Preview = arguments.experimentalV3Demo
         self.setFlags = setFlags
         self.notes = notes
+    }
+
+    /// Of a flag of which 0 means that there is none.
+    private static func limit(_ number: UInt64) -> Int? {
+        number == 0 ? nil : Int(clamping: number)
     }
 
     /// Nil, and a fault more, when `--initial-cluster` cannot be read.

@@ -24,6 +24,12 @@ package struct ServerConfiguration: Equatable, Sendable {
     package var allowedOrigins: AllowedOrigins
     /// Events kept for late watchers.
     package var historyEventsCount: Int
+    /// `--max-request-bytes`
+    package var requestBytesMax: Int
+    package var keyBytesMax: Int
+    /// Nil: as many as there can be.
+    package var connectionsMax: Int?
+    package var watchersMax: Int?
     /// Bytes of log after which a snapshot is taken, however few entries they are.
     package var snapshotLogBytes: Int
     /// Entries between comparisons of content hashes; 0: never.
@@ -61,8 +67,17 @@ package struct ServerConfiguration: Equatable, Sendable {
     package var enablesProfiling: Bool
     package var enablesV3Preview: Bool
 
+    /// `--check`: say what is wrong, and start nothing.
+    package var isCheckOnly: Bool
+
     /// Names of the flags set on the command line or in the environment.
     package var setFlags: Set<String>
+    /// Of those that the environment set, the variables that did.
+    package var settingVariables: [String: String] = [:]
+    /// Those of `AddressPlaceholders` that have no value on this machine.
+    package var emptyAddressVariables: [String] = []
+    /// This machine's address as far as it is known, to be shown in corrected lines.
+    package var exampleAddress = "THIS-HOST"
     /// Lines found while reading flags and environment, in order, to be logged first.
     package var notes: [ConfigurationNote]
 }

@@ -7,6 +7,9 @@ enum UsageText {
                kvd discovery [flags]
                starts a discovery service, which helps new clusters form (see --discovery)
 
+               kvd --check [flags]
+               says what is wrong with them, and starts nothing
+
                kvd --version
                prints versions
 
@@ -67,7 +70,7 @@ enum UsageText {
         if name.hasSuffix("-file") { return "FILE" }
         if name.hasSuffix("-dir") { return "DIR" }
         switch name {
-        case "name": return "NAME"
+        case "name", "interface": return "NAME"
         case "initial-cluster": return "NAME=URL,…"
         case "discovery", "discovery-proxy", "advertise-url": return "URL"
         case "dns-server": return "HOST:PORT"

@@ -16,7 +16,8 @@ package struct DNSResolver: Sendable {
         (self.settings, self.eventLoop) = (settings, eventLoop)
     }
 
-    /// The records that answer `question`; empty: the name is there and has none.
+    /// The records that answer `question`; at least one. As in Go, a name that is there and has none
+    /// of the kind is no such host either.
     func ask(_ question: DNSQuestion) throws(DNSFault) -> [DNSMessage.Record.Content] {
         var last = DNSFault(name: question.name, server: settings.servers[0], code: .silent)
         for _ in 0..<settings.attempts {
@@ -39,6 +40,7 @@ package struct DNSResolver: Sendable {
         let fault: DNSFault.Code
         switch answer.responseCode {
         case 0 where answer.isTruncated: fault = .misbehaving("its answer by TCP is truncated")
+        case 0 where answer.records.isEmpty: fault = .noSuchHost
         case 0: return answer.records
         case 3: fault = .noSuchHost
         default: fault = .misbehaving("response code \(answer.responseCode)")

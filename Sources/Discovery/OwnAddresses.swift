@@ -12,8 +12,35 @@ package struct OwnAddresses: Sendable {
         urls = lists.flatMap { list in list.urls.map { (list.flag, $0) } }
     }
 
-    /// The warning, if `url` leads to one of them.
-    package func warning(about url: ServiceURL, resolve: HostResolver.Resolve) -> DiscoveryNote? {
+    /// What had better be said before anything is registered at `url`.
+    package func warnings(
+        about url: ServiceURL, resolve: HostResolver.Resolve
+    ) -> [DiscoveryNote] {
+        if let note = leadsBack(url, resolve) { return [note] }
+        return unreachable(from: url, resolve)
+    }
+
+    /// Addresses that others are told and that lead them to themselves. Where the service is on this
+    /// machine, all members may be.
+    private func unreachable(
+        from url: ServiceURL, _ resolve: HostResolver.Resolve
+    ) -> [DiscoveryNote] {
+        let isServiceHere = (resolve(url.endpoint.host) ?? "").isLoopbackAddress
+        return urls.filter { $0.flag.contains("advertise") }.compactMap { flag, own in
+            let isHere = (resolve(own.host) ?? "").isLoopbackAddress
+            guard own.isUnspecifiedHost || (isHere && !isServiceHere) else { return nil }
+            return DiscoveryNote(
+                .warning,
+                """
+                --\(flag) \(own) leads every other machine to itself: unless all members are on this \
+                machine, start it with an address of it that the others can reach
+                """)
+        }
+    }
+
+    private func leadsBack(
+        _ url: ServiceURL, _ resolve: HostResolver.Resolve
+    ) -> DiscoveryNote? {
         let target = resolve(url.endpoint.host) ?? url.endpoint.host
         guard let own = urls.first(where: { leads(to: $0.url, target, url.endpoint, resolve) })
         else { return nil }
@@ -34,8 +61,12 @@ package struct OwnAddresses: Sendable {
         if own.isUnspecifiedHost {
             // Listens everywhere: on loopback, and on whatever else is known to be ours.
             let hosts = urls.map { resolve($0.url.host) ?? $0.url.host }
-            return target.hasPrefix("127.") || target == "::1" || hosts.contains(target)
+            return target.isLoopbackAddress || hosts.contains(target)
         }
         return (resolve(own.host) ?? own.host) == target
     }
+}
+
+extension String {
+    fileprivate var isLoopbackAddress: Bool { hasPrefix("127.") || self == "::1" }
 }

@@ -66,6 +66,7 @@ extension Engine {
         guard stopReason == nil else { return }
         stopReason = reason
         effects.stop = reason
-        serverLog.critical("\(reason)")
+        // A removal is somebody's will, and its lines are the owner's: it may learn of it first.
+        if reason != .removedFromCluster { serverLog.critical("\(reason)") }
     }
 }

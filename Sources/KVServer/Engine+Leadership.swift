@@ -24,6 +24,12 @@ extension Engine {
     /// has committed gets here.
     package var isHealthy: Bool { raft.leader != .none && stopReason == nil }
 
+    /// Whether this member leads and is handing leadership to another.
+    package var isHandingOver: Bool { raft.isTransferring }
+
+    /// Whether nobody waits for an answer to a write or a linearizable read.
+    package var isIdle: Bool { pending.count == 0 && reads.count == 0 }
+
     /// What the last SYNC said, and when, for the mark that a restart reads.
     package var lastSyncTime: Int64? { state.clock.synced }
 

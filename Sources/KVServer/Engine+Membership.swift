@@ -14,6 +14,7 @@ extension Engine {
         answerMemberChange(entry, result)
         switch result {
         case .success(let effect):
+            noteMembership()
             describe(effect)
             effects.peersChanged = true
             if case .removed(configuration.member) = effect { stopServing(.removedFromCluster) }
@@ -23,6 +24,9 @@ extension Engine {
             serverLog.warning("conf change at index \(entry.index) was not carried out: \(error)")
         }
     }
+
+    /// To be called when the membership has changed.
+    func noteMembership() { isMember = membership[configuration.member] != nil }
 
     private func describe(_ effect: Membership.Effect) {
         switch effect {

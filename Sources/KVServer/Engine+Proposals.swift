@@ -92,7 +92,7 @@ extension Engine {
         let refusal: Refusal = reason == .removedFromCluster ? .removed : .stopped
         for owner in pending.takeAll() { giveUp(owner, refusal) }
         for ticket in reads.takeAll() { refuse(ticket, refusal) }
-        for (ticket, _) in gatedReads { refuse(ticket, refusal) }
+        for read in gatedReads { refuse(read.ticket, refusal) }
         gatedReads.removeAll()
         queue.removeAll()
         memberChanges.removeAll { _ in true }

@@ -1,23 +1,40 @@
 import Cluster
+import KeyStore
 import Raft
 import RaftModel
 
 extension Engine {
+    /// The store is not what the log says: it is being fetched, and nothing is answered meanwhile.
+    package var isStateVoid: Bool { raft.isStateVoid }
+
     /// Whether plain reads may be answered from the store.
     ///
     /// After a restart the store begins behind what this member had shown before it: replay has to
     /// reach the commit index that it knew, else a client could see time run backwards. Entries
     /// beyond it may have been thrown away by a new leader: an applied entry of a later term than
     /// all that the log had stands for everything committed before.
+    ///
+    /// A member that joins has everything of the time before it was added when its log says that it
+    /// was.
     package var isReadable: Bool {
-        guard !raft.isStateVoid else { return false }
+        guard !raft.isStateVoid, isMember else { return false }
         return appliedIndex >= readableFrom || appliedTerm > restoredTerm
     }
 
-    /// Answers `.readable` as soon as plain reads may be answered; never before the next pump.
-    package func whenReadable(ticket: Ticket) {
+    /// Whether plain reads may be answered, by a store that has come to `storeIndex`.
+    package func isReadable(at storeIndex: UInt64) -> Bool {
+        store.currentIndex >= storeIndex && isReadable
+    }
+
+    /// Answers `.readable` as soon as `isReadable(at: storeIndex)`; never before the next pump.
+    package func whenReadable(at storeIndex: UInt64 = 0, ticket: Ticket) {
+        guard stopReason == nil else { return refuse(ticket, .stopped) }
         guard !raft.isStateVoid else { return refuse(ticket, .stateIsVoid) }
-        gatedReads.append((ticket, now + requestTimeout))
+        guard gatedReads.count < configuration.pendingMax else {
+            return refuse(ticket, .tooManyRequests(limit: configuration.pendingMax))
+        }
+        gatedReads.append(
+            GatedRead(ticket: ticket, storeIndex: storeIndex, deadline: now + requestTimeout))
     }
 
     /// Answers `.readable` when the store holds everything that was acknowledged, by any member,
@@ -73,19 +90,36 @@ extension Engine {
         }
     }
 
-    /// Answers the reads whose index is applied, and the plain reads held back by a restart.
+    /// Answers the reads whose index is applied, and the plain reads that were held back.
     func answerReads() {
         reads.takeReadable(applied: appliedIndex) { effects.answers.append(($0, .readable)) }
         guard !gatedReads.isEmpty, isReadable else { return }
-        for (ticket, _) in gatedReads { effects.answers.append((ticket, .readable)) }
-        gatedReads.removeAll()
-    }
-
-    func expireGatedReads() {
-        gatedReads.removeAll { ticket, deadline in
-            guard deadline <= now else { return false }
-            refuse(ticket, .timedOut)
+        let storeIndex = store.currentIndex
+        gatedReads.removeAll { read in
+            guard read.storeIndex <= storeIndex else { return false }
+            effects.answers.append((read.ticket, .readable))
             return true
         }
     }
+
+    func expireGatedReads() {
+        let storeIndex = store.currentIndex
+        gatedReads.removeAll { read in
+            guard read.deadline <= now else { return false }
+            let isBehind = isReadable && read.storeIndex > storeIndex
+            refuse(
+                read.ticket,
+                isBehind ? .behind(wanted: read.storeIndex, at: storeIndex) : .timedOut)
+            return true
+        }
+    }
+}
+
+/// A plain read that this member cannot answer yet.
+struct GatedRead {
+    let ticket: Ticket
+    /// What the client has seen already; 0: anything will do.
+    let storeIndex: UInt64
+    /// Monotonic nanoseconds.
+    let deadline: Int64
 }

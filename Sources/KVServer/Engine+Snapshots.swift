@@ -91,6 +91,7 @@ extension Engine {
         policy.restarted(stateBytes: stateBytes)
         hashes.removeAll()
         effects.peersChanged = true
+        noteMembership()
         serverLog.notice(
             """
             the state is now that of the leader's snapshot at index \(image.index), term \

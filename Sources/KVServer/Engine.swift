@@ -26,7 +26,7 @@ package final class Engine {
     let restoredTerm: UInt64
     var pending = PendingRequests()
     var reads: PendingReads
-    var gatedReads: [(Ticket, deadline: Int64)] = []
+    var gatedReads: [GatedRead] = []
     /// Commands that no leader has taken yet.
     var queue: [QueuedCommand] = []
     var memberChanges = MemberChangeQueue()
@@ -48,7 +48,9 @@ package final class Engine {
     private(set) var wallNow: Int64
 
     var effects = Effects()
-    var isPublished = false
+    /// Whether the log says that this member is one.
+    package internal(set) var isMember = false
+    package internal(set) var isPublished = false
     var isPublishing = false
     var isVersionProposed = false
     var versionCheckDue: Int64?
@@ -93,6 +95,7 @@ package final class Engine {
             member: configuration.member, unixMilliseconds: milliseconds)
         reads = PendingReads(firstContext: UInt64(bitPattern: wall))
         leadership = Leadership(since: monotonic, sinceWall: wall)
+        noteMembership()
     }
 
     /// As of the last applied entry.

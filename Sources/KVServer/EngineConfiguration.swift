@@ -68,7 +68,7 @@ extension EngineConfiguration {
 
 extension Duration {
     /// Whole nanoseconds; kvd's durations are far below the 292 years that fit.
-    var inNanoseconds: Int64 {
+    package var inNanoseconds: Int64 {
         components.seconds * 1_000_000_000 + components.attoseconds / 1_000_000_000
     }
 }

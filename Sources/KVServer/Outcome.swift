@@ -31,6 +31,8 @@ package enum Refusal: Error, Equatable, Sendable, CustomStringConvertible {
     case diskFull
     /// This member's store is not what the log says, and is being replaced.
     case stateIsVoid
+    /// A read asked for a later index than this member came to while it waited.
+    case behind(wanted: UInt64, at: UInt64)
 
     /// The `cause` of the error 300 that clients see; the texts of etcd where it has one.
     package var description: String {
@@ -46,6 +48,8 @@ package enum Refusal: Error, Equatable, Sendable, CustomStringConvertible {
             "etcdserver: no space left on this member's disk; free some, or write to another member"
         case .stateIsVoid:
             "etcdserver: this member's store is damaged and being fetched from the leader; ask another member"
+        case .behind(let wanted, let index):
+            "etcdserver: request timed out: minIndex=\(wanted), and this member is at \(index); ask another member, or use quorum=true"
         }
     }
 }

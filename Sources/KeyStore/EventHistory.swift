@@ -34,7 +34,10 @@ package struct EventHistory: Sendable {
     /// Index of the newest event. With no event kept, the store's index.
     package private(set) var lastIndex: UInt64
 
-    /// The first index a watcher can ask for: older ones are gone.
+    /// Of what keys the events before `oldestIndex` were.
+    package internal(set) var dropped: DroppedEvents
+
+    /// The index of the oldest event that is kept.
     package var oldestIndex: UInt64 { lastIndex - UInt64(count) + 1 }
 
     init(eventsMax: Int, bytesMax: Int, lastIndex: UInt64) {
@@ -42,6 +45,7 @@ package struct EventHistory: Sendable {
         self.eventsMax = eventsMax
         self.bytesMax = bytesMax
         self.lastIndex = lastIndex
+        dropped = DroppedEvents(unknownThrough: lastIndex)
     }
 
     /// Adds the event of the next index; drops the oldest while there is too much. The newest is
@@ -67,6 +71,7 @@ package struct EventHistory: Sendable {
         guard let event = chunks[0].events[start] else {
             preconditionFailure("events from `start` on are kept")
         }
+        dropped.add(event)
         bytesCount -= event.footprintBytes
         chunks[0].events[start] = nil
         count -= 1

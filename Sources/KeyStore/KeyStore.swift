@@ -60,9 +60,11 @@ package final class Store {
     /// Index of the last successful write (`X-Etcd-Index`).
     package var currentIndex: UInt64 { tree.index }
 
+    package var watchersCount: Int { hub.count }
+
     package var statistics: StoreStatistics {
         var statistics = counters
-        statistics.watchers = UInt64(hub.count)
+        statistics.watchers = UInt64(watchersCount)
         return statistics
     }
 
@@ -72,6 +74,14 @@ package final class Store {
     ///
     /// Throws `keyNotFound` or `notDirectory`.
     package func get(_ path: UnsafeRawBufferPointer) throws(StoreError) -> Node {
+        try get(path, in: tree)
+    }
+
+    /// As `get`, of an earlier version.
+    @inline(__always)
+    package func get(
+        _ path: UnsafeRawBufferPointer, in tree: borrowing Tree
+    ) throws(StoreError) -> Node {
         do throws(StoreError) {
             let node = try tree.node(at: path)
             counters.getsSuccess += 1

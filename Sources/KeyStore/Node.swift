@@ -74,4 +74,25 @@ package struct Node: @unchecked Sendable {
     package func walk(isRecursive: Bool, skipsHidden: Bool) -> NodeWalk {
         NodeWalk(self, isRecursive: isRecursive, skipsHidden: skipsHidden)
     }
+
+    /// As `walk`, behind a node that an earlier walk came to; it need not exist any more.
+    ///
+    /// - Parameters:
+    ///   - path: relative to this node: `/a/b` is `b` in its directory `a`. Clean (`isClean`).
+    ///   - entered: gets the directories on the way there, outermost first: for each, the walk
+    ///     will give a `.close` without having given its `.open`.
+    package func walk(
+        isRecursive: Bool, skipsHidden: Bool, after path: UnsafeRawBufferPointer,
+        entered: inout [Node]
+    ) -> NodeWalk {
+        NodeWalk(
+            self, isRecursive: isRecursive, skipsHidden: skipsHidden, after: path,
+            entered: &entered)
+    }
+
+    /// Whether a path starts with a slash and has no empty, `.` or `..` component, nor a slash at
+    /// its end.
+    package static func isClean(_ path: UnsafeRawBufferPointer) -> Bool {
+        path.count > 1 && StorePath.isClean(path)
+    }
 }

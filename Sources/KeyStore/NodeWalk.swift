@@ -44,6 +44,50 @@ package struct NodeWalk: @unchecked Sendable {
         }
     }
 
+    /// Begins behind `path`, as if every step up to that node's had been taken, whether it is
+    /// there or not.
+    ///
+    /// - Parameters:
+    ///   - path: clean, and relative to `node`: `/a/b` is `b` in its directory `a`.
+    ///   - entered: gets the directories that were opened and will be closed, outermost first.
+    init(
+        _ node: Node, isRecursive: Bool, skipsHidden: Bool, after path: UnsafeRawBufferPointer,
+        entered: inout [Node]
+    ) {
+        self.isRecursive = isRecursive
+        self.skipsHidden = skipsHidden
+        var components = PathComponents(path)
+        var directory = node.item
+        while let children = directory.children {
+            guard let name = components.next() else {
+                frames.append(Frame(node: children, isRoot: true))
+                return
+            }
+            let item = goBehind(name, in: children)
+            guard let item, isRecursive, item.isDirectory else { return }
+            if skipsHidden, item.name.first == StorePath.underscore { return }
+            depth += 1
+            entered.append(Node(item: item))
+            directory = item
+        }
+        mustClose = depth > 0
+    }
+
+    /// Puts the walk behind `name` in a directory; returns what has that name.
+    private mutating func goBehind(_ name: UnsafeRawBufferPointer, in children: TreeNode) -> Item? {
+        var node = children
+        var isRoot = true
+        while !node.isLeaf {
+            let child = node.childIndex(for: name)
+            frames.append(Frame(node: node, position: child + 1, isRoot: isRoot))
+            node = node.children[child]
+            isRoot = false
+        }
+        let (index, isFound) = node.position(of: name)
+        frames.append(Frame(node: node, position: isFound ? index + 1 : index, isRoot: isRoot))
+        return isFound ? node.items[index] : nil
+    }
+
     package mutating func next() -> Step? {
         if mustClose {
             mustClose = false

@@ -26,11 +26,11 @@ struct PathSignature {
         }
     }
 
-    private static let seed: UInt64 = 0x9E37_79B9_7F4A_7C15
+    static let seed: UInt64 = 0x9E37_79B9_7F4A_7C15
     private static let multiplier: UInt64 = 0xD6E8_FEB8_6659_FD93
 
     @inline(__always)
-    private static func absorb(_ component: UnsafeRawBufferPointer, into state: UInt64) -> UInt64 {
+    static func absorb(_ component: UnsafeRawBufferPointer, into state: UInt64) -> UInt64 {
         var state = (state ^ UInt64(truncatingIfNeeded: component.count)) &* multiplier
         var offset = 0
         while offset < component.count {

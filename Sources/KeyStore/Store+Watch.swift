@@ -21,14 +21,16 @@ extension Store {
     ///   - isStream: stays registered after its first event.
     ///   - sinceIndex: the first index of interest, past or future; 0: the next one.
     ///
-    /// Throws `eventIndexCleared` if the history does not go back to `sinceIndex`.
+    /// Throws `eventIndexCleared` if the history has dropped an event that it asks for, or may have.
     package func watch(
         _ path: UnsafeRawBufferPointer, as id: WatcherID, isRecursive: Bool, isStream: Bool,
         sinceIndex: UInt64 = 0
     ) throws(StoreError) -> WatchStart {
         try onCleanPath(path) { path throws(StoreError) in
             let since = sinceIndex == 0 ? currentIndex + 1 : sinceIndex
-            if since < history.oldestIndex {
+            if since < history.oldestIndex,
+                history.dropped.mayConcern(path, isRecursive: isRecursive, since: since)
+            {
                 let range = "[\(history.oldestIndex)/\(since)]"
                 throw StoreError(
                     .eventIndexCleared,
@@ -36,7 +38,8 @@ extension Store {
                     index: currentIndex)
             }
             let past = events(
-                EventHistory.Query(path: path, isRecursive: isRecursive), since: since,
+                EventHistory.Query(path: path, isRecursive: isRecursive),
+                since: max(since, history.oldestIndex),
                 areAllWanted: isStream && options.streamsContinueFromHistory)
             let isRegistered =
                 past.isEmpty || isStream && options.streamsContinueFromHistory

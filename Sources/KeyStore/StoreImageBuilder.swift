@@ -18,6 +18,7 @@ package struct StoreImageBuilder: ~Copyable {
     private var sums = [ContentSum.none]
     private var hasExpiring = false
     private var events: [Event] = []
+    private var dropped: (records: [DroppedEvents.Record], unknownThrough: UInt64)?
     private var stepCount = 0
     /// Set by `endTree`.
     private var tree: Tree?
@@ -169,6 +170,14 @@ package struct StoreImageBuilder: ~Copyable {
         }
     }
 
+    /// What the history has dropped; one for each depth of the tree, from the root down.
+    package mutating func addDropped(
+        _ records: [DroppedEvents.Record], unknownThrough: UInt64
+    ) {
+        stepCount += 1
+        dropped = (records, unknownThrough)
+    }
+
     /// Ends the tree too, if that was not done.
     package consuming func finish(
         currentIndex: UInt64, statistics: StoreStatistics
@@ -181,6 +190,13 @@ package struct StoreImageBuilder: ~Copyable {
         tree.index = currentIndex
         var history = EventHistory(
             eventsMax: .max, bytesMax: .max, lastIndex: currentIndex - UInt64(events.count))
+        if let (records, unknownThrough) = dropped {
+            guard
+                let dropped = DroppedEvents(
+                    records: records, unknownThrough: unknownThrough, before: history.oldestIndex)
+            else { throw StoreImageError(.badEvent, step: stepCount) }
+            history.dropped = dropped
+        }
         for event in events { history.append(event) }
         return StoreImage(
             tree: tree, history: history, statistics: statistics, hasExpiring: hasExpiring)
@@ -221,7 +237,7 @@ package struct StoreImageError: Error, Equatable, Sendable, CustomStringConverti
         case .badName: "a name is empty, or contains a slash, or is . or .."
         case .notSorted: "a name does not follow the one before it"
         case .unbalanced: "directories are not opened and closed in pairs"
-        case .badEvent: "an event lacks its key or its node"
+        case .badEvent: "an event lacks its key or its node, or its index cannot be"
         case .historyGap: "the events' indices do not follow each other up to the current one"
         case .noNamespace: "there is no directory /0 or no directory /1"
         }

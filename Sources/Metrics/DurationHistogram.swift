@@ -27,6 +27,30 @@ public struct DurationHistogram: Equatable, Sendable {
 
     public var count: UInt64 { counts.reduce(0, +) }
 
+    /// What was recorded since `earlier`, a copy of this one as it was.
+    public func since(_ earlier: DurationHistogram) -> DurationHistogram {
+        precondition(
+            earlier.firstNanoseconds == firstNanoseconds && earlier.counts.count == counts.count)
+        var difference = self
+        for bucket in counts.indices { difference.counts[bucket] -= earlier.counts[bucket] }
+        difference.sumNanoseconds &-= earlier.sumNanoseconds
+        return difference
+    }
+
+    /// What the quantile surely is not below: the lower bound of its bucket. Nil: nothing recorded.
+    ///
+    /// - Parameter quantile: 0.99: of a hundred records at most one is above.
+    public func lowerBoundSeconds(ofQuantile quantile: Double) -> Double? {
+        precondition((0...1).contains(quantile))
+        guard count > 0 else { return nil }
+        var left = Double(count) * quantile
+        for (bucket, number) in counts.enumerated() {
+            left -= Double(number)
+            if left <= 0 { return bucket == 0 ? 0 : boundSeconds(bucket - 1) }
+        }
+        return boundSeconds(counts.count - 2)
+    }
+
     /// Upper bound of the bucket in seconds.
     public func boundSeconds(_ bucket: Int) -> Double {
         Double(firstNanoseconds << UInt64(bucket)) / 1e9

@@ -26,6 +26,8 @@ extension Raft {
         public var inFlightBytesMax = 64 << 20
         /// Bytes in a leader's log that are not committed; past it, proposals are refused.
         public var uncommittedBytesMax = 256 << 20
+        /// Bytes of other members' proposals that are kept while there is no leader to pass them to.
+        public var heldBytesMax = 16 << 20
         /// Bytes of committed entries in one `Ready`; one entry always fits.
         public var committedBytesMax = 16 << 20
         /// Rounds of heartbeats that confirm reads and are under way at once. Reads that come

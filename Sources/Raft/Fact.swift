@@ -29,7 +29,8 @@ extension Raft {
         case conflictWithCommitted(index: UInt64, from: MemberID)
         /// A leader knows of entries here that are not: this log lost data.
         case commitBeyondLog(commit: UInt64, lastIndex: UInt64, from: MemberID)
-        /// Forwarded proposals that could not be taken.
+        /// Forwarded proposals that could not be taken, by whoever sent them; by this member: those
+        /// that it had held.
         case proposalsDropped(count: Int, from: MemberID, reason: ProposalError)
         case confChangeRefused(pendingIndex: UInt64)
         case quorumLost(term: UInt64)

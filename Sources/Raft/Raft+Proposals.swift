@@ -85,18 +85,49 @@ extension Raft {
         outbox.append(Message(.propose, to: leader, from: id, entries: batch))
     }
 
-    /// Proposals that another member took for this one. A former leader passes them on.
+    /// Proposals that another member took for this one. A former leader passes them on, and keeps
+    /// them until it knows to whom.
     mutating func receiveProposals(_ message: Message) {
         guard !message.entries.isEmpty else { return malformed(message) }
         do throws(ProposalError) {
+            if isWithoutTaker {
+                return try hold(message.entries)
+            }
             if role == .leader { return try lead(message.entries, isLocal: false) }
             // Back to the sender, it would go round and round.
-            guard leader != .none, leader != message.from else { throw .noLeader(term: term) }
+            guard leader != message.from else { throw .noLeader(term: term) }
             forward(message.entries)
         } catch {
             facts.append(
                 .proposalsDropped(
                     count: message.entries.count, from: message.from, reason: error))
         }
+    }
+
+    /// Whether nobody takes proposals as far as this member knows.
+    private var isWithoutTaker: Bool {
+        role == .leader ? transferTarget != .none : leader == .none
+    }
+
+    private mutating func hold(_ entries: [Entry]) throws(ProposalError) {
+        guard held.hold(entries, bytesMax: configuration.heldBytesMax) else {
+            throw .noLeader(term: term)
+        }
+    }
+
+    /// Hands on what was held, if there is somebody to take it.
+    mutating func releaseHeldProposals() {
+        guard !held.isEmpty, !isWithoutTaker else { return }
+        let entries = held.takeAll()
+        guard role == .leader else { return forward(entries) }
+        do throws(ProposalError) { try lead(entries, isLocal: false) } catch {
+            facts.append(.proposalsDropped(count: entries.count, from: id, reason: error))
+        }
+    }
+
+    mutating func ageHeldProposals() {
+        let count = held.tick(ageTicksMax: 2 * configuration.electionTicks)
+        guard count > 0 else { return }
+        facts.append(.proposalsDropped(count: count, from: id, reason: .noLeader(term: term)))
     }
 }

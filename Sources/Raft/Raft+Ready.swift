@@ -6,6 +6,7 @@ extension Raft {
     /// A leader's appends are made here, one for each follower (more only past `messageBytesMax`),
     /// so that all that was proposed since the last call travels together.
     public mutating func takeReady() -> Ready? {
+        releaseHeldProposals()
         if role == .leader {
             openReadRound()
             sendAppends()

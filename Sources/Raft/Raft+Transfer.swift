@@ -15,6 +15,9 @@ extension Raft {
         outbox.append(Message(.transferLeader, to: leader, from: id, term: term))
     }
 
+    /// Whether this member leads and is handing over.
+    public var isTransferring: Bool { transferTarget != .none }
+
     mutating func receiveTransferRequest(_ message: Message) {
         guard role == .leader, features.leaderTransfer, members.isVoter(message.from) else {
             return

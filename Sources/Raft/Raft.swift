@@ -86,6 +86,8 @@ public struct Raft: Sendable {
     /// all that is.
     var termStartIndex: UInt64 = 0
     var reads = ReadRounds()
+    /// Of any role: see `HeldProposals`.
+    var held = HeldProposals()
 
     // MARK: What leaves with the next `Ready`
 
@@ -144,6 +146,7 @@ public struct Raft: Sendable {
     /// A tick has passed. All of Raft's times are counted in them.
     public mutating func tick() {
         log.tick()
+        ageHeldProposals()
         electionElapsedTicks += 1
         if role == .leader { return tickAsLeader() }
         helpElapsedTicks += 1

@@ -72,6 +72,7 @@ package struct StateDecoder: ~Copyable {
                 try builder?.endTree()
                 stage = .events
             case .event: try event(&reader)
+            case .dropped: readDropped(&reader)
             case .statistics: readStatistics(&reader)
             case .end: readEnd(&reader)
             }
@@ -157,6 +158,38 @@ package struct StateDecoder: ~Copyable {
         }
     }
 
+    private mutating func readDropped(_ reader: inout PieceReader) {
+        let (unknownThrough, depths) = (reader.varint(), reader.varint())
+        guard depths <= UInt64(DroppedEvents.depthMax) + 1 else { return reader.fail() }
+        var records: [DroppedEvents.Record] = []
+        for _ in 0..<depths {
+            let floor = droppedKey(&reader, hash: 0)
+            var record = DroppedEvents.Record(floor: floor, keys: [])
+            var left = reader.varint()
+            while left > 0, reader.isFine {
+                var hash: UInt64 = 0
+                for place in 0..<8 { hash |= UInt64(reader.byte()) << UInt64(8 * place) }
+                record.keys.append(droppedKey(&reader, hash: hash))
+                left -= 1
+            }
+            records.append(record)
+        }
+        guard reader.isFine else { return }
+        builder?.addDropped(records, unknownThrough: unknownThrough)
+    }
+
+    private func droppedKey(
+        _ reader: inout PieceReader, hash: UInt64
+    ) -> DroppedEvents.Record.Key {
+        let (below, exact, removal) = (reader.varint(), reader.varint(), reader.varint())
+        if exact > below || removal > below {
+            reader.fail()
+            return DroppedEvents.Record.Key(hash: 0, exact: 0, below: 0, removal: 0)
+        }
+        return DroppedEvents.Record.Key(
+            hash: hash, exact: below - exact, below: below, removal: below - removal)
+    }
+
     private mutating func readStatistics(_ reader: inout PieceReader) {
         let count = reader.varint()
         var numbers: [UInt64] = []
@@ -200,7 +233,7 @@ extension StateFormat.Part {
     fileprivate var stage: StateDecoder.Stage {
         switch self {
         case .file, .directory, .close, .treeEnds: .tree
-        case .event, .statistics: .events
+        case .event, .dropped, .statistics: .events
         case .end: .end
         }
     }

@@ -129,7 +129,30 @@ package struct StateEncoder: ~Copyable {
         }
     }
 
+    private mutating func writeDropped() {
+        let dropped = image.store.history.dropped
+        let records = dropped.records
+        bytes.byte(StateFormat.Part.dropped.rawValue)
+        bytes.varint(dropped.unknownThrough)
+        bytes.varint(UInt64(records.count))
+        for record in records {
+            write(record.floor)
+            bytes.varint(UInt64(record.keys.count))
+            for key in record.keys {
+                withUnsafeBytes(of: key.hash.littleEndian) { for byte in $0 { bytes.byte(byte) } }
+                write(key)
+            }
+        }
+    }
+
+    private mutating func write(_ key: DroppedEvents.Record.Key) {
+        bytes.varint(key.below)
+        bytes.varint(key.below - key.exact)
+        bytes.varint(key.below - key.removal)
+    }
+
     private mutating func writeEnd() {
+        writeDropped()
         bytes.byte(StateFormat.Part.statistics.rawValue)
         let numbers = image.store.statistics.counters
         bytes.varint(UInt64(numbers.count))

@@ -8,6 +8,11 @@
 ///     5 event       action flags index timeBase key  node  previous          oldest first
 ///     6 statistics  count, so many numbers
 ///     7 end         store index, nodes, events                 nothing follows
+///     8 dropped     unknown through, depths, and for each: floor, count, keys    after the events
+///
+/// `dropped` says of what keys the events were that the history no longer has (`DroppedEvents`): a
+/// floor and a key are the index of the last event at or below, and how much less those of the key
+/// itself and of its removal are; a key has its hash, eight bytes, in front of them.
 ///
 /// Numbers are varints, those that may be negative zigzagged first; names, keys and values are a
 /// varint of their size, then their bytes. `modified` is written as what it is more than `created`.
@@ -25,7 +30,7 @@ enum StateFormat {
 
     enum Part: UInt8 {
         case file = 1
-        case directory, close, treeEnds, event, statistics, end
+        case directory, close, treeEnds, event, statistics, end, dropped
     }
 
     enum Source: UInt8 {

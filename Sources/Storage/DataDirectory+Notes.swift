@@ -6,6 +6,8 @@ public enum DataDirectoryNote: String, Sendable, CaseIterable {
     case rejoining = "REJOIN"
     /// The store is not what the log says: it must not be read before a leader's is in its place.
     case stateIsVoid = "VOID"
+    /// The member was added to a running cluster, and its log is empty until a leader fills it.
+    case joining = "JOINING"
 }
 
 extension DataDirectory {

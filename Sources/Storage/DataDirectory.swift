@@ -57,10 +57,22 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
     /// Whether a member lived here: the log's dir has any name in it but half-made segments.
     public func hasWAL() throws(DataDirectoryError) -> Bool {
         do throws(StorageError) {
-            return try storage.list(walPath).contains { !$0.hasTemporarySuffix }
+            return try Self.hasWAL(walPath, storage)
         } catch {
             throw DataDirectoryError(.storage(error), path: path)
         }
+    }
+
+    private static func hasWAL(_ walPath: String, _ storage: IO) throws(StorageError) -> Bool {
+        try storage.list(walPath).contains { !$0.hasTemporarySuffix }
+    }
+
+    /// As `hasWAL`, of a dir that is not opened: looks, and changes nothing. What cannot be read is
+    /// no member's; opening it says why.
+    public static func holdsWAL(_ path: String, storage: IO, walPath: String? = nil) -> Bool {
+        let walPath = walPath ?? "\(path)/member/wal"
+        guard case .directory? = try? storage.kind(of: walPath) else { return false }
+        return (try? hasWAL(walPath, storage)) ?? false
     }
 
     /// What `inspect` found that is neither ours nor etcd's: worth a warning each.

@@ -26,11 +26,18 @@ struct Boot: ~Copyable {
     let isRestart: Bool
     let isRejoining: Bool
     let isStateVoid: Bool
+    /// The members of the running cluster that this one joins: they may call before its log says
+    /// who they are. Empty for a member that has a log.
+    let hosts: [Member]
     /// The dir is an etcd's, and has no snapshot of our own yet.
     let wantsSnapshot: Bool
 
     /// Opens the data dir, and makes a new member in it if none lives there.
-    static func open(_ configuration: ServerConfiguration) throws(StartFailure) -> Boot {
+    ///
+    /// - Parameter inquiry: asks other members what a new one has to know.
+    static func open(
+        _ configuration: ServerConfiguration, _ inquiry: PeerInquiry
+    ) throws(StartFailure) -> Boot {
         let storage = PosixStorage()
         var configuration = configuration
         let directory = try StartFailure.catching { () throws(DataDirectoryError) in
@@ -48,28 +55,18 @@ struct Boot: ~Copyable {
                 (Ignore this if you are upgrading etcd)
                 """)
         }
+        var hosts: [Member] = []
         if isRestart {
             Logger(label: "etcdmain").notice(
                 "the server is already initialized as member before, starting as etcd member...")
-            noteIgnoredFlags(configuration)
             if configuration.rejoins { try Salvage.run(directory, configuration) }
         } else {
             try checkNothingLivedHere(directory)
             configuration = try findMembers(configuration, directory)
-            try createLog(configuration, directory)
+            hosts = try createLog(configuration, directory, inquiry)
         }
         Kvd.write(configuration.memberNotes(isFirstStart: !isRestart))
-        return try recover(directory, configuration, isRestart: isRestart)
-    }
-
-    private static func noteIgnoredFlags(_ configuration: ServerConfiguration) {
-        let ignored = configuration.setFlags.filter { $0.hasPrefix("initial-cluster") }.sorted()
-        guard !ignored.isEmpty else { return }
-        Logger(label: "etcdmain").info(
-            """
-            \(ignored.map { "--" + $0 }.joined(separator: ", ")) ignored: the members are those \
-            that the log in the data dir says
-            """)
+        return try recover(directory, configuration, isRestart: isRestart, hosts: hosts)
     }
 
     /// A dir without a log that has a snapshot or a mark was a member's: to begin anew in it would
@@ -111,17 +108,47 @@ struct Boot: ~Copyable {
         }
     }
 
-    /// Makes the log of a new member, without entries yet: `fill` writes those, at this start or,
-    /// should this one be cut short, at the next.
+    /// Makes the log of a new member, without entries yet. Those of a new cluster's member are
+    /// written by `fill`, at this start or, should this one be cut short, at the next; those of a
+    /// member that joins come from the leader.
+    ///
+    /// Returns the members that it joins.
     private static func createLog(
-        _ configuration: ServerConfiguration, _ directory: DataDirectory<PosixStorage>
-    ) throws(StartFailure) {
-        let (metadata, _) = try firstMembers(configuration)
+        _ configuration: ServerConfiguration, _ directory: DataDirectory<PosixStorage>,
+        _ inquiry: PeerInquiry
+    ) throws(StartFailure) -> [Member] {
+        let isJoining = configuration.initialClusterState == .existing
+        var hosts: [Member] = []
+        let metadata: WALMetadata
+        if isJoining {
+            try checkFlags(configuration)
+            (metadata, hosts) = try inquiry.runningCluster(configuration)
+        } else {
+            let members: [Member]
+            (metadata, members) = try firstMembers(configuration)
+            try inquiry.checkNotBootstrapped(metadata.memberID, members)
+        }
+        try StartFailure.catching { () throws(StorageError) in
+            if isJoining {
+                try directory.leave(.joining)
+            } else {
+                try directory.remove(.joining)
+            }
+        }
         try StartFailure.catching { () throws(WALError) in
             let wal = try WAL.create(
                 in: directory.walPath, storage: directory.storage, metadata: metadata,
                 options: configuration.walOptions)
             try wal.close()
+        }
+        return hosts
+    }
+
+    private static func checkFlags(_ configuration: ServerConfiguration) throws(StartFailure) {
+        let resolve = try FirstMembers.resolver(configuration)
+        let faults = configuration.bootstrapCheck.faults(resolve: resolve)
+        guard faults.isEmpty else {
+            throw StartFailure(notes: configuration.notes(for: faults))
         }
     }
 
@@ -129,11 +156,7 @@ struct Boot: ~Copyable {
     private static func firstMembers(
         _ configuration: ServerConfiguration
     ) throws(StartFailure) -> (WALMetadata, [Member]) {
-        let resolve = try FirstMembers.resolver(configuration)
-        let faults = configuration.bootstrapCheck.faults(resolve: resolve)
-        guard faults.isEmpty else {
-            throw StartFailure(notes: configuration.notes(for: faults))
-        }
+        try checkFlags(configuration)
         let members = configuration.initialCluster.makeMembers(token: configuration.clusterToken)
         guard let own = members.first(where: { $0.name == configuration.name }) else {
             preconditionFailure("checked: \(configuration.name) is in the initial cluster")
@@ -150,7 +173,7 @@ struct Boot: ~Copyable {
         let found = recovery.log
         guard found.lastIndex == 0 else {
             noteDiscoveryIgnored(configuration, directory)
-            return try forgetJoining(directory)
+            return try forgetRegistration(directory)
         }
         let (metadata, members) = try firstMembers(findMembers(configuration, directory))
         guard metadata == found.metadata else {
@@ -173,13 +196,15 @@ struct Boot: ~Copyable {
         (recovery.log.hardState, recovery.log.entries) = (state, entries)
         recovery.log.lastIndex = UInt64(entries.count)
         recovery.log.lastTerm = Bootstrap.term
-        try forgetJoining(directory)
+        try forgetRegistration(directory)
     }
 
-    private static func forgetJoining(
+    private static func forgetRegistration(
         _ directory: DataDirectory<PosixStorage>
     ) throws(StartFailure) {
-        try StartFailure.catching { () throws(StorageError) in try directory.removeJoinRecord() }
+        try StartFailure.catching { () throws(StorageError) in
+            try directory.removeRegistrationRecord()
+        }
     }
 
     private static func noteDiscoveryIgnored(
@@ -195,7 +220,7 @@ struct Boot: ~Copyable {
 
     private static func recover(
         _ directory: DataDirectory<PosixStorage>, _ configuration: ServerConfiguration,
-        isRestart: Bool
+        isRestart: Bool, hosts: [Member]
     ) throws(StartFailure) -> Boot {
         var recovery = try Recovery.run(
             directory, options: configuration.storeOptions, wal: configuration.walOptions)
@@ -205,7 +230,8 @@ struct Boot: ~Copyable {
         noteEtcd(recovery, isRestart: isRestart)
         let isRejoining = try hasNote(.rejoining, directory)
         // A first start that was cut short; a log that was lost begins elsewhere.
-        if !isRejoining { try fill(&recovery, configuration, directory) }
+        let isJoining = try isStillJoining(recovery, directory)
+        if !isRejoining, !isJoining { try fill(&recovery, configuration, directory) }
         let member = recovery.log.metadata.memberID
         let mark = try StartFailure.catching { () throws(StorageError) in
             try CommitMark.open(directory.markPath, storage: directory.storage, memberID: member)
@@ -225,9 +251,19 @@ struct Boot: ~Copyable {
             log: recovery.log, state: recovery.state, snapshot: recovery.snapshot,
             snapshotStateBytes: recovery.snapshotStateBytes, mark: mark, vote: vote,
             isRestart: isRestart, isRejoining: isRejoining,
-            isStateVoid: try hasNote(.stateIsVoid, directory),
+            isStateVoid: try hasNote(.stateIsVoid, directory), hosts: hosts,
             wantsSnapshot: isRestart && !recovery.hasOwnSnapshot
                 && recovery.isEtcds)
+    }
+
+    /// Whether this member joined a running cluster and has got nothing of its log yet.
+    private static func isStillJoining(
+        _ recovery: Recovery, _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) -> Bool {
+        guard try hasNote(.joining, directory) else { return false }
+        guard recovery.log.lastIndex > 0 else { return true }
+        try StartFailure.catching { () throws(StorageError) in try directory.remove(.joining) }
+        return false
     }
 
     private static func hasNote(

@@ -42,6 +42,9 @@ final class EngineHost {
     private var scrubTicker: RepeatedTask?
     private(set) var peerFeatures: [MemberID: PeerFeatures] = [:]
     private let onStop: @Sendable (StopReason) -> Void
+    /// Set when this member is to stop cleanly.
+    var retirement: Retirement?
+    private let report: ServiceReport?
 
     struct Parts {
         var writer: LogWriter<PosixStorage>
@@ -55,7 +58,7 @@ final class EngineHost {
     init(
         engine: Engine, directory: DataDirectory<PosixStorage>,
         mark: consuming CommitMark, keeper: SnapshotKeeper, eventLoop: any EventLoop,
-        onStop: @escaping @Sendable (StopReason) -> Void
+        report: ServiceReport?, onStop: @escaping @Sendable (StopReason) -> Void
     ) {
         eventLoop.preconditionInEventLoop()
         self.engine = engine
@@ -63,18 +66,26 @@ final class EngineHost {
         self.directory = directory
         self.keeper = keeper
         self.eventLoop = eventLoop
+        self.report = report
         self.onStop = onStop
     }
 
+    /// What is special about a start.
+    struct Beginning {
+        /// Write the state down in a snapshot at once.
+        var wantsSnapshot: Bool
+        /// The members of the cluster that this one joins with an empty log.
+        var hosts: [Peer]
+    }
+
     /// Starts time and the first pump, which applies what is known to be committed.
-    ///
-    /// - Parameter wantsSnapshot: write that down in a snapshot at once.
-    func start(_ parts: Parts, wantsSnapshot: Bool) {
+    func start(_ parts: Parts, _ beginning: Beginning) {
         precondition(self.parts == nil, "a host starts once")
         self.parts = parts
         // A snapshot brings its members with it; those in the log come when it is applied.
         updatePeers(parts)
-        if wantsSnapshot { engine.wantSnapshot(always: true) }
+        parts.peers.addRemotes(beginning.hosts)
+        if beginning.wantsSnapshot { engine.wantSnapshot(always: true) }
         let interval = TimeAmount(engine.configuration.heartbeatInterval)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
         ticker = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in
@@ -119,6 +130,8 @@ final class EngineHost {
     private func tick() {
         advance()
         engine.tick()
+        parts?.clients.tick()
+        report?.update()
         needsPump()
     }
 
@@ -143,6 +156,7 @@ final class EngineHost {
         if !effects.removedContent.isEmpty { release(effects.removedContent) }
         if effects.wantsVersions { askVersions(parts) }
         carryOutSnapshots()
+        continueRetiring()
         if let reason = effects.stop { end(reason) }
     }
 
@@ -224,9 +238,11 @@ final class EngineHost {
 
     /// What etcd 2.3 members would not understand is used only when there are none of them.
     private func updateFeatures() {
-        let others = engine.membership.ids.filter { $0 != engine.configuration.member }
-        engine.setAllMembersAreKvd(
-            others.allSatisfy { peerFeatures[$0]?.isSuperset(of: .supported) ?? false })
+        let members = engine.membership.ids
+        let others = members.filter { $0 != engine.configuration.member }
+        let areKvd = others.allSatisfy { peerFeatures[$0]?.isSuperset(of: .supported) ?? false }
+        // Before its log says so, a member does not know whom it has joined.
+        engine.setAllMembersAreKvd(areKvd && !members.isEmpty)
     }
 
     private func askVersions(_ parts: Parts) {
@@ -240,6 +256,7 @@ final class EngineHost {
 
     /// Answers all who wait, and lets go of the parts.
     func stop(_ reason: StopReason?) -> Parts? {
+        report?.stopping()
         ticker?.cancel()
         scrubTicker?.cancel()
         parts?.clients.stop()

@@ -100,16 +100,16 @@ enum FirstMembers {
         }
         let record = url.description
         let mayResume = try StartFailure.catching { () throws(StorageError) in
-            try directory.joinRecord() == record
+            try directory.registrationRecord() == record
         }
-        warnOfSelf(configuration, url)
+        warnOfAddresses(configuration, url)
         let outcome = try withEventLoop { loop throws(StartFailure) in
             let ports = try ReservedPorts(configuration, loop)
             defer { ports.release() }
             if !mayResume {
-                // Before the registration: see `JoinRecord`.
+                // Before the registration: see `RegistrationRecord`.
                 try StartFailure.catching { () throws(StorageError) in
-                    try directory.leaveJoinRecord(record)
+                    try directory.leaveRegistrationRecord(record)
                 }
             }
             let client = DiscoveryClient(
@@ -132,15 +132,16 @@ enum FirstMembers {
         }
     }
 
-    private static func warnOfSelf(_ configuration: ServerConfiguration, _ url: ServiceURL) {
+    private static func warnOfAddresses(_ configuration: ServerConfiguration, _ url: ServiceURL) {
         let own = OwnAddresses([
             ("advertise-client-urls", configuration.advertisedClientURLs),
             ("listen-client-urls", configuration.listenClientURLs),
             ("initial-advertise-peer-urls", configuration.advertisedPeerURLs),
             ("listen-peer-urls", configuration.listenPeerURLs),
         ])
-        guard let note = own.warning(about: url, resolve: HostResolver.system) else { return }
-        Logger(label: Discovery.logLabel).warning("\(note.text)")
+        for note in own.warnings(about: url, resolve: HostResolver.system) {
+            Logger(label: Discovery.logLabel).warning("\(note.text)")
+        }
     }
 
     private static func failure(

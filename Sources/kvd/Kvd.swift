@@ -4,42 +4,55 @@
 ///     Server     starts and stops the parts in order: listeners, data dir, engine, peers, clients
 ///     Boot       a data dir's two beginnings: a new member, or the one that lives in it
 ///     EngineHost the engine's owner on its event loop: pumps it, and carries its effects out
+///     PeerInquiry  what a new member asks of the others before its first start
 ///     StopSignals  SIGTERM and SIGINT
+///     ServiceManager, ServiceReport  what systemd is told
 ///
 /// Everything of a node runs on one event loop but the log's writer, which has a thread of its own.
 import Configuration
 import Glibc
 import Logging
 import Logs
+import Storage
+import StorageIO
 
 @main
 enum Kvd {
     static func main() {
         StopSignals.block()
         let arguments = Array(CommandLine.arguments.dropFirst())
-        switch Configuration.read(arguments: arguments, environment: environment()) {
+        let machine = Machine.system { dataDirectory, walDirectory in
+            DataDirectory.holdsWAL(dataDirectory, storage: PosixStorage(), walPath: walDirectory)
+        }
+        let result = Configuration.read(
+            arguments: arguments, environment: environment(), machine: machine)
+        switch result {
         case .exit(let report): end(report)
-        case .run(let configuration): run(configuration)
+        case .run(let configuration): run(configuration, machine)
         }
     }
 
-    private static func run(_ configuration: ServerConfiguration) -> Never {
+    private static func run(_ configuration: ServerConfiguration, _ machine: Machine) -> Never {
         Logs.bootstrap()
         let log = Logger(label: "etcdmain")
         let warning = LogLevels.shared.configure(
             isDebug: configuration.isDebugLogging, packageLevels: configuration.logPackageLevels)
         if let warning { log.warning("\(warning)") }
-        write(configuration.startNotes)
-        let unbuilt = configuration.faultsOfUnbuiltFeatures
-        guard unbuilt.isEmpty else {
-            write(unbuilt.flatMap(\.notes))
-            exit(1)
+        write(configuration.isCheckOnly ? configuration.notes : configuration.startNotes)
+        var findings = configuration.findings(machine)
+        findings.faults = configuration.faultsOfUnbuiltFeatures + findings.faults
+        write(findings.notes)
+        guard findings.faults.isEmpty else { exit(1) }
+        if configuration.isCheckOnly {
+            print("kvd would start with these flags and variables: nothing is wrong with them")
+            exit(0)
         }
         let started = StartedServer()
         StopSignals.watch(log: log) { signal in started.stop(by: signal) }
         let server: Server
         do {
-            server = try Server.start(configuration)
+            server = try Server.start(
+                configuration, ServiceManager(environment: environment()))
         } catch {
             write(error.notes)
             exit(1)

@@ -16,11 +16,13 @@ final class LiveMetrics: MemberReporter {
     private let peers: PeerTransport
     /// Set when scrubbing begins.
     var scrubber: Scrubber?
+    private var live: LiveProblems
 
     init(
         _ engine: Engine, _ writer: LogWriter<PosixStorage>, _ keeper: SnapshotKeeper,
-        _ peers: PeerTransport
+        _ peers: PeerTransport, _ problems: LiveProblems
     ) {
+        live = problems
         (self.engine, self.writer, self.keeper, self.peers) = (engine, writer, keeper, peers)
     }
 
@@ -43,6 +45,15 @@ final class LiveMetrics: MemberReporter {
             latency.failCount = health.lossCount + statistics.failedPostCount
             return latency
         }
+    }
+
+    func problems() -> [Problem] {
+        let named = others.map { id, statistics in
+            let name = engine.membership[id]?.name ?? ""
+            return (id: id, name: name.isEmpty ? "\(id)" : name, statistics: statistics)
+        }
+        return live.disk(writer.metrics, keeper.statistics, scrubber?.statistics)
+            + live.peers(named)
     }
 
     func write(into page: inout MetricsPage) {

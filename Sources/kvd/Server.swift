@@ -14,7 +14,8 @@ import Transport
 /// Starts the parts of a node in order, and stops them in the reverse of it.
 ///
 ///     start: data dir, engine, log writer, ports bound, time begins
-///     stop:  clients and peers refused, all who wait answered, log written out and closed
+///     stop:  leadership handed over, clients and peers refused, all who wait answered, log written
+///            out and closed
 ///
 /// The data dir comes first: it is locked, so a second server with the same flags fails there, and
 /// is told the process that has it.
@@ -37,11 +38,11 @@ final class Server: Sendable {
     private final class Running {
         let host: EngineHost
         let parts: EngineHost.Parts
-        let wantsSnapshot: Bool
+        let beginning: EngineHost.Beginning
         var listeners: [Listener] = []
 
-        init(host: EngineHost, parts: EngineHost.Parts, wantsSnapshot: Bool) {
-            (self.host, self.parts, self.wantsSnapshot) = (host, parts, wantsSnapshot)
+        init(host: EngineHost, parts: EngineHost.Parts, _ beginning: EngineHost.Beginning) {
+            (self.host, self.parts, self.beginning) = (host, parts, beginning)
         }
     }
 
@@ -54,12 +55,14 @@ final class Server: Sendable {
     }
 
     /// Opens the data dir, and starts everything. Blocks until clients are served.
-    static func start(_ configuration: ServerConfiguration) throws(StartFailure) -> Server {
-        let boot = try Boot.open(configuration)
+    static func start(
+        _ configuration: ServerConfiguration, _ manager: ServiceManager?
+    ) throws(StartFailure) -> Server {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
+        let boot = try Boot.open(configuration, PeerInquiry(eventLoop: loop))
         let ended = EndLatch()
-        let seed = Seed(configuration, boot, ended: ended)
+        let seed = Seed(configuration, boot, manager, ended: ended)
         do {
             let running = try loop.submit { try makeRunning(seed, loop) }.wait()
             try listen(configuration, running, loop)
@@ -77,11 +80,16 @@ final class Server: Sendable {
     /// What the parts are made from, handed from the starting thread to the loop.
     private final class Seed: @unchecked Sendable {
         let configuration: ServerConfiguration
+        let manager: ServiceManager?
         let ended: EndLatch
         private var boot: Boot?
 
-        init(_ configuration: ServerConfiguration, _ boot: consuming Boot, ended: EndLatch) {
+        init(
+            _ configuration: ServerConfiguration, _ boot: consuming Boot,
+            _ manager: ServiceManager?, ended: EndLatch
+        ) {
             self.configuration = configuration
+            self.manager = manager
             self.ended = ended
             self.boot = consume boot
         }
@@ -105,9 +113,10 @@ final class Server: Sendable {
         let keeper = SnapshotKeeper(
             SnapshotDirectory(boot.directory.snapPath, storage: boot.directory.storage),
             identity: metadata, filesMax: seed.configuration.snapshotFilesMax)
+        let report = seed.manager.map { ServiceReport($0, engine, loop) }
         let host = EngineHost(
             engine: engine, directory: boot.directory, mark: boot.mark, keeper: keeper,
-            eventLoop: loop
+            eventLoop: loop, report: report
         ) { reason in
             ended.set(reason == .removedFromCluster ? .removed : .failed)
         }
@@ -129,20 +138,26 @@ final class Server: Sendable {
                 peerURLs: seed.configuration.advertisedPeerURLs,
                 electionTimeout: seed.configuration.electionTimeout),
             eventLoop: loop, delegate: host)
-        var port = ClientServerConfiguration()
-        port.allowedOrigins = seed.configuration.allowedOrigins.origins
-        let clients = ClientServer(engine: engine, eventLoop: loop, configuration: port) {
-            host.needsPump()
-        }
+        let clients = ClientServer(
+            engine: engine, eventLoop: loop, configuration: seed.configuration.clientPort
+        ) { host.needsPump() }
         let backups = LiveBackups(engine, keeper)
         clients.backupProvider = backups
         clients.site = seed.configuration.makeSite()
-        let metrics = LiveMetrics(engine, writer, keeper, peers)
+        let metrics = LiveMetrics(
+            engine, writer, keeper, peers,
+            LiveProblems(
+                dataDirectory: seed.configuration.dataDirectory,
+                heartbeat: seed.configuration.heartbeatInterval))
         clients.reporter = metrics
         let parts = EngineHost.Parts(
             writer: writer, peers: peers, clients: clients, backups: backups, metrics: metrics)
         return NIOLoopBound(
-            Running(host: host, parts: parts, wantsSnapshot: boot.wantsSnapshot), eventLoop: loop)
+            Running(
+                host: host, parts: parts,
+                EngineHost.Beginning(
+                    wantsSnapshot: boot.wantsSnapshot, hosts: boot.hosts.compactMap(Peer.init))),
+            eventLoop: loop)
     }
 
     private static func makeEngine(
@@ -188,7 +203,7 @@ final class Server: Sendable {
         }
         try loop.submit {
             let (host, parts) = (running.value.host, running.value.parts)
-            host.start(parts, wantsSnapshot: running.value.wantsSnapshot)
+            host.start(parts, running.value.beginning)
         }.wait()
     }
 
@@ -212,7 +227,9 @@ final class Server: Sendable {
     /// Waits for a reason to end, then stops everything.
     func waitForEnd() -> End {
         let end = ended.wait()
+        if end == .removed { Self.sayRemoved() }
         let running = self.running
+        if case .signal = end { retire() }
         let writer = try? running.eventLoop.flatSubmit {
             Self.stopServing(running.value, end)
         }.wait()
@@ -221,6 +238,24 @@ final class Server: Sendable {
         keeper.stop()
         try? group.syncShutdownGracefully()
         return end
+    }
+
+    /// Lets others take over what this member does, before it stops.
+    private func retire() {
+        let running = self.running
+        try? running.eventLoop.flatSubmit {
+            // New clients go elsewhere from here on.
+            for listener in running.value.listeners { _ = listener.close() }
+            running.value.listeners = []
+            return running.value.host.retire()
+        }.wait()
+    }
+
+    /// In etcd's words.
+    private static func sayRemoved() {
+        let log = Logger(label: "etcdserver")
+        log.error("\(StopReason.removedFromCluster)")
+        log.info("the data-dir used by this member must be removed.")
     }
 
     /// On the loop. Gives the log's writer, which is stopped where blocking is allowed.

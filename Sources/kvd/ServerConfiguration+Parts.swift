@@ -4,6 +4,7 @@ import Configuration
 import Discovery
 import KVServer
 import KeyStore
+import Logging
 import Storage
 
 /// What the parts are told of the configuration.
@@ -21,6 +22,23 @@ extension ServerConfiguration {
             tokenTTL: service.tokenTTL, advertisedURL: service.advertisedURL,
             scheme: listenClientURLs.first?.scheme ?? .http)
         return DiscoveryService(settings)
+    }
+
+    /// Logs what the flags ask for and cannot be had.
+    var clientPort: ClientServerConfiguration {
+        var port = ClientServerConfiguration()
+        port.allowedOrigins = allowedOrigins.origins
+        port.formBytesMax = requestBytesMax
+        port.keyBytesMax = keyBytesMax
+        port.watchersMax = watchersMax ?? .max
+        let room = DescriptorLimit.raise() - DescriptorLimit.kept
+        port.connectionsMax = min(connectionsMax ?? .max, max(1, room))
+        if let wanted = connectionsMax, wanted > room {
+            Logger(label: "etcdmain").warning(
+                "--max-connections=\(wanted) is more than the limit of open files allows; taking \(port.connectionsMax). Raise the limit (ulimit -n, or LimitNOFILE= of the unit) to \(wanted + DescriptorLimit.kept)"
+            )
+        }
+        return port
     }
 
     var walOptions: WALOptions {

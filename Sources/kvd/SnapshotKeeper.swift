@@ -54,6 +54,7 @@ final class SnapshotKeeper: Sendable {
         /// The part of it that made bytes of the state; the rest wrote them, or waited to.
         var marshallings = DurationHistogram(firstNanoseconds: 1_000_000, boundsCount: 14)
         var failureCount: UInt64 = 0
+        var isLastFailed = false
         var writtenBytes: UInt64 = 0
         var lastFileBytes: UInt64 = 0
         var lastStateBytes: UInt64 = 0
@@ -99,6 +100,7 @@ final class SnapshotKeeper: Sendable {
                     counted.writtenBytes += UInt64(file.fileBytes)
                     counted.lastFileBytes = UInt64(file.fileBytes)
                     counted.lastStateBytes = UInt64(file.stateBytes)
+                    counted.isLastFailed = false
                 }
                 log.info(
                     """
@@ -112,7 +114,10 @@ final class SnapshotKeeper: Sendable {
                             metadata: image.metadata, stateBytes: Int(file.stateBytes),
                             oldestIndex: oldestIndex() ?? image.index)))
             } catch {
-                counted.withLock { $0.failureCount += 1 }
+                counted.withLock { counted in
+                    counted.failureCount += 1
+                    counted.isLastFailed = true
+                }
                 done(.failure(error))
             }
         }

@@ -44,7 +44,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (RequestIntake.formBytesMax, true, false), (RequestIntake.formBytesMax + 1, true, true),
+        (RequestIntake.etcdFormBytesMax, true, false),
+        (RequestIntake.etcdFormBytesMax + 1, true, true),
         (RequestIntake.otherBodyBytesMax, false, false),
         (RequestIntake.otherBodyBytesMax + 1, false, true),
     ])

@@ -132,6 +132,7 @@ private final class SingleNodeLoop {
         guard !isStopped else { return }
         advance()
         engine.tick()
+        server.tick()
         pump()
         eventLoop.assumeIsolated().scheduleTask(in: Self.heartbeat) { self.tick() }
     }

@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 
 /// One case of `Fixtures/cli/*.txt`:
@@ -5,17 +6,25 @@ import Foundation
 ///     == what it shows
 ///     args --name m1 --data-dir 'a b'     words, quotes as in a shell; none: no arguments
 ///     env KVD_NAME=m2                     one a line
+///     etc NAME=VALUE                      a line of /etc/environment
+///     interface eth0 10.0.0.5             one that the machine has
+///     route eth0                          it has the default route
+///     lives DIR                           a member's data dir
 ///     exit 2                              it exits so; without this line, a server is started
 ///     stdout usage                        usage, version or help; none: nothing
 ///     stderr TEXT                         all of them, in order
 ///     log LEVEL | PACKAGE: TEXT           all of them, in order
 ///     FIELD = VALUE                       of the configuration, as `fields(of:)` writes it
-///     start LEVEL | PACKAGE: TEXT         all that the first-start checks say, or `start ok`
+///     start LEVEL | PACKAGE: TEXT         all findings about the whole, or `start ok`
 struct CommandLineCase: CustomStringConvertible, Sendable {
     var title: String
     var file: String
     var arguments: [String] = []
     var environment: [String: String] = [:]
+    var environmentFile = ""
+    var interfaces: [String: String] = [:]
+    var defaultInterface: String?
+    var livingDirectory: String?
     var exitCode: Int32?
     var standardOutput = ""
     var standardError: [String] = []
@@ -24,6 +33,15 @@ struct CommandLineCase: CustomStringConvertible, Sendable {
     var start: [String]?
 
     var description: String { "\(file): \(title)" }
+
+    var machine: Machine {
+        let (interfaces, route, living) = (interfaces, defaultInterface, livingDirectory)
+        return Machine(
+            environmentFile: Machine.parse(environmentFile: environmentFile),
+            defaultInterface: { route }, address: { interfaces[$0] },
+            holdsMember: { directory, _ in directory == living },
+            resolve: { $0 == "localhost" ? "127.0.0.1" : nil })
+    }
 
     struct BadFixture: Error {
         let file: String
@@ -61,6 +79,12 @@ struct CommandLineCase: CustomStringConvertible, Sendable {
         case "env":
             let parts = rest.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             environment[String(parts[0])] = String(parts[1])
+        case "etc": environmentFile += rest + "\n"
+        case "interface":
+            let parts = rest.split(separator: " ").map(String.init)
+            interfaces[parts[0]] = parts[1]
+        case "route": defaultInterface = rest
+        case "lives": livingDirectory = rest
         case "exit": exitCode = Int32(rest)
         case "stdout": standardOutput = rest
         case "stderr": standardError.append(rest)

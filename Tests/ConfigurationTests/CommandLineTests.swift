@@ -8,7 +8,8 @@ import Testing
     @Test(arguments: try CommandLineCase.all())
     func golden(_ expected: CommandLineCase) throws {
         let result = Configuration.read(
-            arguments: expected.arguments, environment: expected.environment)
+            arguments: expected.arguments, environment: expected.environment,
+            machine: expected.machine)
         switch result {
         case .exit(let report):
             #expect(report.code == expected.exitCode)
@@ -24,10 +25,8 @@ import Testing
                 #expect(fields[name] == value, "field \(name)")
             }
             if let start = expected.start {
-                let faults = configuration.bootstrapCheck.faults { host in
-                    host == "localhost" ? "127.0.0.1" : nil
-                }
-                #expect(configuration.notes(for: faults).map(\.description) == start)
+                let findings = configuration.findings(expected.machine)
+                #expect(findings.notes.map(\.description) == start)
             }
         }
     }
@@ -50,6 +49,7 @@ import Testing
         let proxy = configuration.proxy
         var fields = [
             "name": configuration.name,
+            "isCheckOnly": "\(configuration.isCheckOnly)",
             "dataDirectory": configuration.dataDirectory,
             "isDataDirectoryDefault": "\(configuration.isDataDirectoryDefault)",
             "walDirectory": configuration.walDirectory ?? "none",
@@ -63,6 +63,10 @@ import Testing
             "walFilesMax": "\(configuration.walFilesMax)",
             "allowedOrigins": configuration.allowedOrigins.origins.sorted().joined(separator: ","),
             "historyEventsCount": "\(configuration.historyEventsCount)",
+            "requestBytesMax": "\(configuration.requestBytesMax)",
+            "keyBytesMax": "\(configuration.keyBytesMax)",
+            "connectionsMax": configuration.connectionsMax.map { "\($0)" } ?? "none",
+            "watchersMax": configuration.watchersMax.map { "\($0)" } ?? "none",
             "snapshotLogBytes": "\(configuration.snapshotLogBytes)",
             "verifyEntryCount": "\(configuration.verifyEntryCount)",
             "scrubInterval": configuration.scrubInterval.map { "\($0)" } ?? "never",

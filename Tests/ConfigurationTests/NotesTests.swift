@@ -5,7 +5,8 @@ import Testing
 /// The first log lines, as `reference/cli.md` §4 has them.
 @Suite struct NotesTests {
     private func configuration(_ arguments: [String]) throws -> ServerConfiguration {
-        let result = Configuration.read(arguments: arguments, environment: ["ETCD_DEBUG": "1"])
+        let result = Configuration.read(
+            arguments: arguments, environment: ["ETCD_DEBUG": "1"], machine: Machine())
         guard case .run(let configuration) = result else { throw Refused(result: "\(result)") }
         return configuration
     }

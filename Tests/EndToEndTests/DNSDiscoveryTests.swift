@@ -78,6 +78,7 @@ final class Dnsmasq {
 
     let port: Int
     private let process = Process()
+    private let leash = Pipe()
 
     /// - Parameter services: `NAME,HOST,PORT` each.
     init(_ services: [String]) throws {
@@ -85,10 +86,12 @@ final class Dnsmasq {
         let program = try #require(Self.program)
         // Foundation takes a process for ended when it closes a socket that it inherited, and then
         // waits for its end, and for nobody else's. dnsmasq closes all it inherits; a shell does not.
+        // It ends dnsmasq when this process closes the pipe, or ends.
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
+        process.standardInput = leash
         process.arguments =
             [
-                "-c", #""$0" "$@" & trap "kill $!" TERM; wait $!"#, program.path,
+                "-c", #""$0" "$@" & cat; kill -9 $!"#, program.path,
                 "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file", "--port=\(port)",
                 "--listen-address=127.0.0.1", "--bind-interfaces", "--no-resolv", "--no-hosts",
                 "--local=/kvd.test/", "--address=/kvd.test/127.0.0.1",
@@ -102,7 +105,7 @@ final class Dnsmasq {
     }
 
     deinit {
-        process.terminate()
+        try? leash.fileHandleForWriting.close()
         process.waitUntilExit()
     }
 

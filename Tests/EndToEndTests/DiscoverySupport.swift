@@ -12,7 +12,7 @@ final class DiscoveryHost {
 
     static func find(_ program: String) -> URL? {
         let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
-        return (path.split(separator: ":") + ["/usr/sbin"]).map { "\($0)/\(program)" }
+        return "\(path):/usr/sbin".split(separator: ":").map { "\($0)/\(program)" }
             .first { FileManager.default.isExecutableFile(atPath: $0) }
             .map { URL(fileURLWithPath: $0) }
     }
@@ -34,7 +34,13 @@ final class DiscoveryHost {
                 "--listen-client-urls", "http://127.0.0.1:\(client)",
                 "--listen-peer-urls", "http://127.0.0.1:\(peerPort ?? ports[1])",
             ] + extra, clientPort: client, logPath: folder.path("s.log"))
-        return DiscoveryHost(process, folder)
+        let host = DiscoveryHost(process, folder)
+        // One of several answers only when the others are there.
+        guard clientPort == nil else { return host }
+        try waitUntil("the service answers; its log:\n\(process.log)") {
+            try (try? host.client())?.request("GET", "/health").status == 200
+        }
+        return host
     }
 
     /// A single member, kvd's or etcd's.

@@ -144,13 +144,3 @@ import Testing
         return try #require(member?["id"] as? String)
     }
 }
-
-extension LoopbackHTTP {
-    fileprivate func json(_ method: String, _ path: String, _ body: String) throws -> Response {
-        let head =
-            "\(method) \(path) HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
-            + "Content-Length: \(body.utf8.count)\r\n\r\n"
-        try send(Array((head + body).utf8))
-        return try readResponse(to: method)
-    }
-}

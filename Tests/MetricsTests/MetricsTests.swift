@@ -17,6 +17,24 @@ import Testing
         }
     }
 
+    @Test func ofAWhileAndQuantiles() {
+        var histogram = DurationHistogram(firstNanoseconds: 1_000_000, boundsCount: 6)
+        #expect(histogram.lowerBoundSeconds(ofQuantile: 0.99) == nil)
+        for _ in 0..<100 { histogram.record(nanoseconds: 20_000_000) }
+        let earlier = histogram
+        for _ in 0..<98 { histogram.record(nanoseconds: 500_000) }
+        for _ in 0..<2 { histogram.record(nanoseconds: 9_000_000) }
+        let recent = histogram.since(earlier)
+        #expect(recent.count == 100)
+        #expect(recent.sumNanoseconds == 98 * 500_000 + 2 * 9_000_000)
+        #expect(recent.lowerBoundSeconds(ofQuantile: 0.5) == 0)
+        #expect(recent.lowerBoundSeconds(ofQuantile: 0.99) == 0.008)
+        #expect(earlier.lowerBoundSeconds(ofQuantile: 0) == 0)
+        histogram.record(nanoseconds: 1_000_000_000)
+        #expect(histogram.since(histogram).count == 0)
+        #expect(histogram.lowerBoundSeconds(ofQuantile: 1) == 0.032)
+    }
+
     @Test func aPageIsPrometheusText() {
         var page = MetricsPage()
         page.counter("a_total", "All of a.", 3)

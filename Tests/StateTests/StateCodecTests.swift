@@ -51,6 +51,37 @@ import Testing
         #expect(same(state.image(), restored.image()))
     }
 
+    /// Who missed nothing is not refused after a restart either.
+    @Test func whatWasDroppedComesBack() throws {
+        let state = MemberState(options: Self.shortHistory)
+        var random = RandomState(seed: 3)
+        random.put(state, "/1/config/db", "1")
+        let since = state.store.currentIndex + 1
+        for number in 0..<400 { random.put(state, "/1/jobs/\(number % 70)", "") }
+        #expect(!state.store.history.dropped.records.isEmpty)
+        let image = state.image()
+        let decoded = try decode(StateEncoder.bytes(image), pieces: 37, of: image)
+        #expect(same(decoded, image))
+        let restored = MemberState(options: Self.shortHistory)
+        restored.restore(decoded, monotonic: 0)
+        func watch(_ path: String, _ since: UInt64) throws -> WatchStart {
+            try Array(path.utf8).withUnsafeBytes { path in
+                try restored.store.watch(
+                    path, as: WatcherID(since), isRecursive: true, isStream: false,
+                    sinceIndex: since)
+            }
+        }
+        #expect(try watch("/1/config", since).isRegistered)
+        #expect(throws: StoreError.self) { try watch("/1/config", since - 1) }
+        #expect(throws: StoreError.self) { try watch("/1/jobs/5", since) }
+    }
+
+    private static var shortHistory: Store.Options {
+        var options = Store.Options()
+        options.historyEventsMax = 50
+        return options
+    }
+
     @Test func theHistoryCostsLittleWhereItsValuesAreThoseOfTheTree() {
         let state = MemberState()
         var random = RandomState(seed: 1)

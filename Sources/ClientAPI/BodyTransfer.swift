@@ -1,14 +1,30 @@
 internal import NIOCore
 internal import NIOPosix
 
-/// Brings one backup to one connection, which asks for each piece when it can send it:
+/// The body of an answer that is made while it is sent.
+package protocol BodyStream: AnyObject, Sendable {
+    /// The next bytes; nil at the end. Called on threads that may block, one call at a time. Throws
+    /// after it has logged why: the client only sees that the answer ends too early.
+    func next() throws -> [UInt8]?
+}
+
+/// An answer whose body is a stream.
+struct BodyOpening {
+    /// The head, sent before any of it.
+    var answer: Answer
+    var stream: any BodyStream
+    /// Called once, on the loop, when the stream will not be used any more.
+    var letGo: () -> Void = {}
+}
+
+/// Brings one stream to one connection, which asks for each piece when it can send it:
 ///
-///     ConnectionHandler ── resume() ──▶ BackupTransfer ──▶ a pool's thread: BackupStream.next()
+///     ConnectionHandler ── resume() ──▶ BodyTransfer ──▶ a pool's thread: BodyStream.next()
 ///            ▲                               │                              │
 ///            └── .piece, .end or .failed ────┴────────────◀─────────────────┘
 ///
 /// So what is in memory of it is one piece, and what the channel has not sent. On the loop.
-final class BackupTransfer {
+final class BodyTransfer {
     enum Step {
         /// As it goes into the body: a chunk, if the body is chunked.
         case piece(ByteBuffer)
@@ -17,7 +33,9 @@ final class BackupTransfer {
         case failed
     }
 
-    private let stream: any BackupStream
+    /// Until it is let go. It may keep a version of the store alive, and freeing that can take long:
+    /// its last reference is dropped on a thread of the pool.
+    private var stream: (any BodyStream)?
     private let isChunked: Bool
     private let eventLoop: any EventLoop
     private let take: (Step) -> Void
@@ -25,22 +43,21 @@ final class BackupTransfer {
     private var isMaking = false
     private var isOver = false
 
-    /// - Parameters:
-    ///   - take: gets what `resume` asked for, once for each time, in a later turn of the loop.
-    ///   - letGo: called once, when the stream will not be used any more.
+    /// - Parameter take: gets what `resume` asked for, once for each time, in a later turn of the
+    ///   loop.
     init(
-        _ stream: any BackupStream, isChunked: Bool, eventLoop: any EventLoop,
-        letGo: @escaping () -> Void, take: @escaping (Step) -> Void
+        _ opening: BodyOpening, isChunked: Bool, eventLoop: any EventLoop,
+        take: @escaping (Step) -> Void
     ) {
-        (self.stream, self.isChunked, self.eventLoop) = (stream, isChunked, eventLoop)
-        (self.letGo, self.take) = (letGo, take)
+        (stream, letGo) = (opening.stream, opening.letGo)
+        (self.isChunked, self.eventLoop, self.take) = (isChunked, eventLoop, take)
     }
 
     /// Asks for the next piece, unless one has been asked for already.
     func resume() {
-        guard !isMaking, !isOver else { return }
+        guard !isMaking, !isOver, let stream else { return }
         isMaking = true
-        let (stream, isChunked) = (stream, isChunked)
+        let isChunked = isChunked
         NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
             try Self.nextPiece(of: stream, isChunked: isChunked)
         }.assumeIsolated().whenComplete { [self] result in
@@ -50,10 +67,10 @@ final class BackupTransfer {
     }
 
     private func made(_ result: Result<ByteBuffer?, any Error>) {
-        if isOver { return letGo() }
+        if isOver { return giveUpStream() }
         if case .success(let piece?) = result { return take(.piece(piece)) }
         isOver = true
-        letGo()
+        giveUpStream()
         if case .success = result { take(.end) } else { take(.failed) }
     }
 
@@ -61,11 +78,17 @@ final class BackupTransfer {
     func cancel() {
         guard !isOver else { return }
         isOver = true
-        if !isMaking { letGo() }
+        if !isMaking { giveUpStream() }
+    }
+
+    private func giveUpStream() {
+        letGo()
+        guard let last = stream.take() else { return }
+        NIOThreadPool.singleton.submit { _ in withExtendedLifetime(last) {} }
     }
 
     private static func nextPiece(
-        of stream: any BackupStream, isChunked: Bool
+        of stream: any BodyStream, isChunked: Bool
     ) throws -> ByteBuffer? {
         var bytes: [UInt8] = []
         // A chunk of no bytes would be the end of the body.
