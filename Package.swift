@@ -4,6 +4,7 @@ import PackageDescription
 /// A target imports only targets of a lower row, and declares each one it imports.
 ///
 ///     kvd   kvd-dump   kvd-bench                     flags in, parts wired, nothing else
+///     Discovery                                      how new members find each other
 ///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
 ///     DumpCore                                       a data dir looked into, copied, restored
 ///     KVServer                                       the engine: persist, send, apply
@@ -96,13 +97,20 @@ let package = Package(
                 "Auth", "KVServer", "KeyStore", "Cluster", "Metrics", "Raft", "RaftModel", "Logs",
                 nioCore, nioPosix, nioHTTP, log,
             ]),
+        module(
+            "Discovery",
+            [
+                "ClientAPI", "Transport", "KVServer", "KeyStore", "Cluster", "RaftModel", "Logs",
+                nioCore, nioPosix, log,
+            ]),
         .systemLibrary(name: "CEpoll", path: "Sources/BenchCore/CEpoll"),
         module("BenchCore", ["CEpoll", histogram]),
         program(
             "kvd",
             [
-                "ClientAPI", "Transport", "KVServer", "StateFiles", "State", "Storage", "StorageIO",
-                "KeyStore", "Cluster", "Configuration", "Logs", "Metrics", "Raft", "RaftModel",
+                "Discovery", "ClientAPI", "Transport", "KVServer", "StateFiles", "State", "Storage",
+                "StorageIO", "KeyStore", "Cluster", "Configuration", "Logs", "Metrics", "Raft",
+                "RaftModel",
                 nioCore,
                 nioPosix, log,
             ]),
@@ -148,6 +156,9 @@ let package = Package(
                 "RaftModel",
                 nioCore, nioPosix, nioHTTP,
             ]),
+        tests(
+            "DiscoveryTests",
+            ["Discovery", "Transport", "Cluster", "RaftModel", nioCore, nioPosix, nioHTTP]),
         tests("BenchCoreTests", ["BenchCore", histogram]),
         tests(
             "DumpCoreTests",

@@ -79,8 +79,8 @@ struct Answer {
     var forbidsSniffing = false
     /// `Location`
     var location: [UInt8] = []
-    /// Header lines that only a backup has.
-    var backupLines: [UInt8] = []
+    /// Header lines that few answers have, each with its end.
+    var extraLines: [UInt8] = []
     /// The connection cannot be used after this answer.
     var closes = false
 

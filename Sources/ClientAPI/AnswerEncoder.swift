@@ -88,7 +88,7 @@ struct AnswerEncoder: ~Copyable {
             appendLine("X-Raft-Term: ", at.raftTerm)
         }
         if framing.grant != .none { head.append(origins.lines(of: framing.grant)) }
-        if !answer.backupLines.isEmpty { head.append(answer.backupLines) }
+        if !answer.extraLines.isEmpty { head.append(answer.extraLines) }
         if unixSeconds != dateUnixSeconds { renewDate(unixSeconds) }
         head.append(dateLine.bytes)
     }

@@ -40,7 +40,7 @@ extension ClientServer {
             .ok, storeIndex: facts.storeIndex,
             at: AppliedAt(raftIndex: facts.index, raftTerm: facts.term))
         answer.contentType = .bytes
-        answer.backupLines = Self.lines(facts)
+        answer.extraLines = Self.lines(facts)
         return .stream(
             BodyOpening(answer: answer, stream: stream) { [self] in isBackupRunning = false })
     }

@@ -18,6 +18,8 @@ enum Handling {
     case changesAuth(PendingAuthChange)
     case watch(WatchOpening)
     case stream(BodyOpening)
+    /// The engine has what a site wants written; with its `Outcome` one of the pages is sent.
+    case pageAfterWrite(PageAfterWrite)
 }
 
 /// How a watch begins.
@@ -37,13 +39,20 @@ extension ClientServer {
     /// - Parameter isReadable: the engine has said `.readable` to this request.
     func handle(_ request: ClientRequest, ticket: Ticket, isReadable: Bool) -> Handling {
         body.removeAll()
-        let target = request.head.uri
+        if let site { return handle(request, at: site, ticket: ticket, isReadable: isReadable) }
+        return handle(request, target: request.head.uri, ticket, isReadable)
+    }
+
+    /// - Parameter target: what counts as the request line's.
+    func handle(
+        _ request: ClientRequest, target: String, _ ticket: Ticket, _ isReadable: Bool
+    ) -> Handling {
         let handling = target.utf8.withContiguousStorageIfAvailable { line in
             handle(
                 request, target: UnsafeRawBufferPointer(line), ticket: ticket,
                 isReadable: isReadable)
         }
-        guard let handling else { preconditionFailure("the decoder makes native strings") }
+        guard let handling else { preconditionFailure("strings of ours are native") }
         return handling
     }
 

@@ -41,6 +41,8 @@ package final class ClientServer {
 
     /// Without one, the page of metrics has the requests, the store and the engine only.
     package weak var reporter: (any MemberReporter)?
+    /// Without one, all paths are a member's. Set before the first connection.
+    package var site: (any Site)?
     var meter = RequestMeter()
     let log = RateLimitedLog(Logger(label: "etcdhttp"))
     /// Monotonic nanoseconds, as of when it was last needed.
@@ -109,6 +111,7 @@ package final class ClientServer {
     ) {
         eventLoop.assertInEventLoop()
         if hasToRecheckWatches { recheckWatches() }
+        if let site { followUp(answers, site) }
         for (ticket, outcome) in answers {
             connection(at: ticket.connection)?.take(outcome, number: ticket.request)
         }

@@ -21,6 +21,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// The request that waits to be handled again. Nothing starts before it has been.
     private var paused: PausedRequest?
     private var authChange: (number: UInt32, change: PendingAuthChange)?
+    /// What to answer when writes of a site have ended, by the request's number.
+    private var pagesAfterWrite: [UInt32: PageAfterWrite] = [:]
     private var watch: Watch?
     /// The answer that is being made while it is sent.
     private var transfer: BodyTransfer?
@@ -245,6 +247,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             order.hold()
         case .watch(let start): open(start, request, number)
         case .stream(let start): open(start, request.framing, number)
+        case .pageAfterWrite(let pages): pagesAfterWrite[number] = pages
         }
     }
 
@@ -283,6 +286,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
             proceed { server.proceed(&$0, outcome, ticket: $1) }
         } else if case .readable = outcome, let paused, paused.number == number {
             resume(paused)
+        } else if !pagesAfterWrite.isEmpty,
+            let pages = pagesAfterWrite.removeValue(forKey: number)
+        {
+            send(server.answer(to: outcome, pages), number)
         } else {
             if paused?.number == number {
                 paused = nil

@@ -23,12 +23,14 @@ package enum Configuration {
     package static func read(
         arguments: [String], environment: [String: String], machine: Machine
     ) -> CommandLineResult {
+        let role = ServerRole(arguments)
+        let words = Array(arguments.dropFirst(role.words.count))
         let addresses = AddressPlaceholders(
             environment: environment, machine: machine,
-            interface: interface(arguments, environment, machine))
-        var values = FlagValues()
+            interface: interface(words, environment, machine))
+        var values = FlagValues(role: role)
         var faults: [ConfigurationFault] = []
-        switch CommandLineScanner.scan(arguments, addresses, into: &values, faults: &faults) {
+        switch CommandLineScanner.scan(words, addresses, into: &values, faults: &faults) {
         case .help:
             return .exit(ExitReport(code: 0, standardOutput: UsageText.help))
         case .complete:
@@ -38,6 +40,7 @@ package enum Configuration {
             return .exit(ExitReport(code: 0, standardOutput: ProductVersion.report))
         }
         EnvironmentReader.read(environment, addresses, into: &values, faults: &faults)
+        DiscoveryFlags.addDefaults(to: &values)
         faults += ConflictChecks.faults(in: &values)
         let configuration = ServerConfiguration.make(from: values, addresses, faults: &faults)
         if let configuration, faults.isEmpty { return .run(configuration) }

@@ -9,7 +9,7 @@ enum ConflictChecks {
     static func faults(in values: inout FlagValues) -> [ConfigurationFault] {
         var faults = leftOverWords(values) + bootstrapFlags(values)
         faults += translateOldAddresses(&values)
-        faults += advertising(values) + timeouts(values)
+        faults += advertising(values) + timeouts(values) + DiscoveryFlags.faults(in: values)
         return faults
     }
 
@@ -71,7 +71,7 @@ enum ConflictChecks {
         let mayFallBack =
             values.isSet("discovery") && values.text("discovery-fallback") == "proxy"
         let mayBeProxy = values.text("proxy") != "off" || mayFallBack
-        guard !mayBeProxy, values.isSet("listen-client-urls"),
+        guard !mayBeProxy, values.role == .member, values.isSet("listen-client-urls"),
             !values.isSet("advertise-client-urls")
         else { return [] }
         let text = "-advertise-client-urls is required when -listen-client-urls is set explicitly"

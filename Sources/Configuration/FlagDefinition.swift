@@ -29,6 +29,7 @@ struct FlagDefinition: Sendable {
         case logging = "Logging"
         case unsafe = "Unsafe"
         case own = "Additions of kvd"
+        case service = "Discovery service (kvd discovery)"
         case experimental = "Experimental"
         case information = "Information"
         case old = "Flags of etcd 0.4"

@@ -15,8 +15,8 @@ enum FlagTable {
     private static let anyNumber: FlagDefinition.Kind = .unsigned(0...UInt64.max)
 
     static let all =
-        member + clustering + proxy + security + other + ownFlags + oldAddresses + withdrawn
-        + ignored
+        member + clustering + proxy + security + other + ownFlags + discoveryService
+        + oldAddresses + withdrawn + ignored
 
     private static let member: [FlagDefinition] = [
         .init("name", .text, default: defaultName, .member, "This member's name."),
@@ -70,6 +70,9 @@ enum FlagTable {
             "What to do when the discovered cluster is already full."),
         .init("discovery-proxy", .text, .clustering, "An HTTP proxy on the way to discovery."),
         .init("discovery-srv", .text, .clustering, "A DNS domain whose SRV records name members."),
+        .init(
+            "dns-server", .text, .clustering, since: "kvd 0.1",
+            "HOST[:PORT] of the DNS server to ask for them, instead of those of resolv.conf."),
         .init(
             "strict-reconfig-check", .boolean, default: "true", .clustering, since: "2.2",
             "Refuses changes of the membership that would cost the quorum (etcd: only if set)."),
@@ -183,6 +186,16 @@ enum FlagTable {
             "rejoin", .boolean, default: "false", .own, since: "kvd 0.1",
             "Starts a member whose log is damaged: what is intact is kept, the rest fetched from "
                 + "its peers. It does not vote before it has everything."),
+    ]
+
+    private static let discoveryService: [FlagDefinition] = [
+        .init(
+            "token-ttl", anyNumber, default: "604800", .service, since: "kvd 0.1",
+            "Seconds after which a token is forgotten unless its cluster is complete; 0: never."),
+        .init(
+            "advertise-url", .text, .service, since: "kvd 0.1",
+            "What stands before the token in an answer to /new. Without it: the host that the "
+                + "client asked."),
     ]
 
     private static let oldAddresses: [FlagDefinition] = [

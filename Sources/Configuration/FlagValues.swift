@@ -13,6 +13,7 @@ struct FlagValues: Sendable {
         let source: Source
     }
 
+    let role: ServerRole
     private var values: [String: Value] = [:]
     /// Words after the last flag.
     var leftOverWords: [String] = []
@@ -20,6 +21,8 @@ struct FlagValues: Sendable {
     var booleanBeforeLeftOver: String?
     /// Lines to log, in their order.
     var notes: [ConfigurationNote] = []
+
+    init(role: ServerRole = .member) { self.role = role }
 
     /// A flag's text, canonical; its default when nobody set it.
     func text(_ name: String) -> String {

@@ -29,6 +29,7 @@ struct ServerArguments: ParsableArguments {
     @Option var discoveryFallback: DiscoveryFallback
     @Option var discoveryProxy: String = ""
     @Option var discoverySrv: String = ""
+    @Option var dnsServer: String = ""
     @Option var strictReconfigCheck: Bool
 
     @Option var proxy: ProxyMode
@@ -68,6 +69,9 @@ struct ServerArguments: ParsableArguments {
     @Option var scrubInterval: UInt64
     @Option var walArchive: String = ""
     @Option var rejoin: Bool
+
+    @Option var tokenTtl: UInt64
+    @Option var advertiseUrl: String = ""
 
     /// Reads `--name=value` words, one for every property that is not empty. Traps when the table has given too
     /// few, too many or others: a programmer's error, met at the very first start.

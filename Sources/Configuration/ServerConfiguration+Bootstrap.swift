@@ -7,7 +7,8 @@ extension ServerConfiguration {
         switch bootstrap {
         case .cluster(let cluster): cluster
         case .discovery, .dns:
-            InitialCluster([InitialCluster.Named(name: name, urls: advertisedPeerURLs)])
+            discovered
+                ?? InitialCluster([InitialCluster.Named(name: name, urls: advertisedPeerURLs)])
         }
     }
 

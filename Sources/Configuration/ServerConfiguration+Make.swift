@@ -12,7 +12,8 @@ extension ServerConfiguration {
             return nil
         }
         var configuration = ServerConfiguration(
-            arguments, bootstrap: bootstrap, setFlags: values.setNames, notes: values.notes)
+            arguments, bootstrap: bootstrap, role: values.role, setFlags: values.setNames,
+            notes: values.notes)
         configuration.settingVariables = values.variables
         configuration.emptyAddressVariables = AddressPlaceholders.variables.values.sorted()
             .filter(addresses.isEmpty)
@@ -21,8 +22,8 @@ extension ServerConfiguration {
     }
 
     private init(
-        _ arguments: ServerArguments, bootstrap: BootstrapSource, setFlags: Set<String>,
-        notes: [ConfigurationNote]
+        _ arguments: ServerArguments, bootstrap: BootstrapSource, role: ServerRole,
+        setFlags: Set<String>, notes: [ConfigurationNote]
     ) {
         isCheckOnly = arguments.check
         name = arguments.name
@@ -60,9 +61,12 @@ extension ServerConfiguration {
         initialClusterToken = arguments.initialClusterToken
         discoveryFallback = arguments.discoveryFallback
         discoveryProxy = arguments.discoveryProxy.nilIfEmpty
+        dnsServer = arguments.dnsServer.nilIfEmpty
         refusesUnsafeReconfiguration = arguments.strictReconfigCheck
         forcesNewCluster = arguments.forceNewCluster
 
+        discoveryService =
+            role == .discoveryService ? DiscoveryServiceSettings(arguments) : nil
         proxy = arguments.proxySettings
         clientTLS = arguments.clientTLS
         peerTLS = arguments.peerTLS

@@ -5,8 +5,7 @@ extension ServerConfiguration {
     /// A line goes when its feature comes.
     private static let unbuilt: [(flag: String, isUsed: @Sendable (ServerConfiguration) -> Bool)] =
         [
-            ("discovery", { $0.setFlags.contains("discovery") }),
-            ("discovery-srv", { $0.setFlags.contains("discovery-srv") }),
+            ("discovery", { $0.discoversOverTLS }),
             ("proxy", { $0.proxy.mode != .off }),
             ("experimental-v3demo", { $0.enablesV3Preview }),
             ("cert-file", { $0.clientTLS.certificateFile != nil }),
@@ -23,7 +22,7 @@ extension ServerConfiguration {
 
     /// Flags that have no effect yet but a refusal, whatever their value.
     static let unbuiltFlags = Set(unbuilt.map(\.flag)).subtracting([
-        "listen-client-urls", "listen-peer-urls",
+        "discovery", "listen-client-urls", "listen-peer-urls",
     ])
 
     /// Faults for such settings. To start as if they had not been given could be dangerous (a

@@ -45,12 +45,18 @@ package struct ServerConfiguration: Equatable, Sendable {
     package var bootstrap: BootstrapSource
     package var initialClusterState: ClusterState
     package var initialClusterToken: String
+    /// What discovery or DNS has found, once it has.
+    package var discovered: InitialCluster?
     package var discoveryFallback: DiscoveryFallback
     /// Nil: none.
     package var discoveryProxy: String?
+    /// `HOST[:PORT]`; nil: those of the system.
+    package var dnsServer: String?
     package var refusesUnsafeReconfiguration: Bool
     package var forcesNewCluster: Bool
 
+    /// Nil: a member as any other.
+    package var discoveryService: DiscoveryServiceSettings?
     package var proxy: ProxySettings
     package var clientTLS: TLSSettings
     package var peerTLS: TLSSettings

@@ -4,6 +4,9 @@ enum UsageText {
         usage: kvd [flags]
                starts a server, a member of a cluster that speaks etcd 2.3's API
 
+               kvd discovery [flags]
+               starts a discovery service, which helps new clusters form (see --discovery)
+
                kvd --check [flags]
                says what is wrong with them, and starts nothing
 
@@ -69,7 +72,8 @@ enum UsageText {
         switch name {
         case "name", "interface": return "NAME"
         case "initial-cluster": return "NAME=URL,…"
-        case "discovery", "discovery-proxy": return "URL"
+        case "discovery", "discovery-proxy", "advertise-url": return "URL"
+        case "dns-server": return "HOST:PORT"
         case "discovery-srv": return "DOMAIN"
         case "log-package-levels": return "PACKAGE=LEVEL,…"
         default: return "TEXT"

@@ -3,7 +3,8 @@ package import NIOCore
 internal import NIOHTTP1
 package import RaftModel
 
-/// Asks members for what they answer by GET: versions, members, and whether they are there.
+/// Asks members for what they answer by GET: versions, members, and whether they are there; and
+/// other servers by any `HTTPCall`.
 ///
 /// Each request has a connection of its own. May be used from any thread; futures are of the
 /// event loop given.
@@ -27,6 +28,10 @@ package struct PeerClient: Sendable {
         package var body: [UInt8]
         /// From the request's last byte to the answer's.
         package var roundTrip: Duration
+        var headers = HTTPHeaders()
+
+        /// The first header called so, in any case.
+        package func header(_ name: String) -> String? { headers.first(name: name) }
     }
 
     /// Any answer is a success, a refusal too. Fails with a `PeerClientError`.
@@ -35,29 +40,61 @@ package struct PeerClient: Sendable {
     package func get(
         _ path: String, from url: EndpointURL, timeout: TimeAmount
     ) -> EventLoopFuture<Answer> {
+        let limit = Duration.nanoseconds(timeout.nanoseconds)
+        return send(
+            HTTPCall(.get, path, connectTimeout: limit, answerTimeout: limit), to: url)
+    }
+
+    /// For which a connection may be silent while an answer without a time limit is waited for.
+    private static let silenceMax: TimeAmount = .seconds(30)
+
+    /// Any answer is a success, a refusal too. Fails with a `PeerClientError`.
+    ///
+    /// - Parameter proxy: an HTTP proxy to hand the request to; for `http` URLs only.
+    package func send(
+        _ call: HTTPCall, to url: EndpointURL, through proxy: EndpointURL? = nil
+    ) -> EventLoopFuture<Answer> {
+        precondition(proxy == nil || url.scheme == .http, "TLS ends at the server, not at a proxy")
         let promise = eventLoop.makePromise(of: Answer.self)
-        let dialer = Dialer(eventLoop: eventLoop, security: security, silenceMax: timeout)
+        let timeout = call.answerTimeout.map { TimeAmount($0) }
+        let dialer = Dialer(
+            eventLoop: eventLoop, security: security, silenceMax: timeout ?? Self.silenceMax)
         let bytesMax = answerBytesMax
-        dialer.connect(to: url, timeout: timeout).whenComplete { result in
+        let head = Self.head(of: call, to: url, throughProxy: proxy != nil)
+        dialer.connect(to: proxy ?? url, timeout: TimeAmount(call.connectTimeout)).whenComplete {
+            result in
             switch result {
             case .success(let channel):
-                let head = HTTPRequestHead.toPeer(
-                    .GET, path, at: url, headers: ["Connection": "close"])
                 do {
                     let operations = channel.pipeline.syncOperations
                     try operations.addHTTPClientHandlers()
                     try operations.addHandler(
-                        GetHandler(
-                            url, head, bytesMax: bytesMax, timeout: timeout, promise: promise))
+                        HTTPCallHandler(
+                            url, head, form: call.form, bytesMax: bytesMax, timeout: timeout,
+                            promise: promise))
                 } catch {
                     promise.fail(PeerClientError(url: url, problem: "\(error)"))
                     channel.close(promise: nil)
                 }
             case .failure(let error):
-                promise.fail(PeerClientError(url: url, problem: DialError.text(of: error)))
+                let place = proxy.map { "proxy \($0): " } ?? ""
+                promise.fail(PeerClientError(url: url, problem: place + DialError.text(of: error)))
             }
         }
         return promise.futureResult
+    }
+
+    private static func head(
+        of call: HTTPCall, to url: EndpointURL, throughProxy: Bool
+    ) -> HTTPRequestHead {
+        var headers: HTTPHeaders = ["Connection": "close"]
+        if let form = call.form {
+            headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
+            headers.add(name: "Content-Length", value: "\(form.utf8.count)")
+        }
+        let target = throughProxy ? "\(url)\(call.target)" : call.target
+        return .toPeer(
+            HTTPMethod(rawValue: call.method.rawValue), target, at: url, headers: headers)
     }
 
     /// As `get`, from the first of `urls` whose answer `accept` takes; they are tried in turn.

@@ -5,7 +5,7 @@
 #endif
 
 /// The machine's wall clock, and the two texts of it that HTTP and probing use.
-enum WallClock {
+package enum WallClock {
     /// Unix nanoseconds.
     static func now() -> Int64 {
         var time = timespec()
@@ -14,7 +14,7 @@ enum WallClock {
     }
 
     /// `Mon, 23 Nov 2026 10:05:22 GMT`, for the header `Date`.
-    static func httpDate(_ nanoseconds: Int64) -> String {
+    package static func httpDate(_ nanoseconds: Int64) -> String {
         let time = fields(of: nanoseconds)
         let weekday = weekdays[Int(time.tm_wday)]
         let month = months[Int(time.tm_mon)]

@@ -39,6 +39,7 @@ struct Boot: ~Copyable {
         _ configuration: ServerConfiguration, _ inquiry: PeerInquiry
     ) throws(StartFailure) -> Boot {
         let storage = PosixStorage()
+        var configuration = configuration
         let directory = try StartFailure.catching { () throws(DataDirectoryError) in
             try DataDirectory.open(
                 configuration.dataDirectory, storage: storage,
@@ -61,6 +62,7 @@ struct Boot: ~Copyable {
             if configuration.rejoins { try Salvage.run(directory, configuration) }
         } else {
             try checkNothingLivedHere(directory)
+            configuration = try findMembers(configuration, directory)
             hosts = try createLog(configuration, directory, inquiry)
         }
         Kvd.write(configuration.memberNotes(isFirstStart: !isRestart))
@@ -88,6 +90,22 @@ struct Boot: ~Copyable {
             cluster and add it again with an empty data dir; to begin a new member here, remove \
             \(directory.memberPath)
             """)
+    }
+
+    private static func findMembers(
+        _ configuration: ServerConfiguration, _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) -> ServerConfiguration {
+        switch try FirstMembers.find(configuration, directory) {
+        case .member(let found): return found
+        case .proxy(let cluster):
+            let members = cluster.map { " (\($0))" } ?? ""
+            throw StartFailure(
+                "etcdmain",
+                """
+                kvd \(ProductVersion.own) does not have the proxy mode yet: nothing was started. Use a \
+                token with a place left, or add this member to the running cluster\(members)
+                """)
+        }
     }
 
     /// Makes the log of a new member, without entries yet. Those of a new cluster's member are
@@ -127,7 +145,8 @@ struct Boot: ~Copyable {
     }
 
     private static func checkFlags(_ configuration: ServerConfiguration) throws(StartFailure) {
-        let faults = configuration.bootstrapCheck.faults(resolve: HostResolver.system)
+        let resolve = try FirstMembers.resolver(configuration)
+        let faults = configuration.bootstrapCheck.faults(resolve: resolve)
         guard faults.isEmpty else {
             throw StartFailure(notes: configuration.notes(for: faults))
         }
@@ -148,11 +167,15 @@ struct Boot: ~Copyable {
 
     /// Writes the entries that every first member's log begins with, if they are not there yet.
     private static func fill(
-        _ recovery: inout Recovery, _ configuration: ServerConfiguration
+        _ recovery: inout Recovery, _ configuration: ServerConfiguration,
+        _ directory: DataDirectory<PosixStorage>
     ) throws(StartFailure) {
         let found = recovery.log
-        guard found.lastIndex == 0 else { return }
-        let (metadata, members) = try firstMembers(configuration)
+        guard found.lastIndex == 0 else {
+            noteDiscoveryIgnored(configuration, directory)
+            return try forgetRegistration(directory)
+        }
+        let (metadata, members) = try firstMembers(findMembers(configuration, directory))
         guard metadata == found.metadata else {
             throw StartFailure(
                 "etcdmain",
@@ -173,6 +196,26 @@ struct Boot: ~Copyable {
         (recovery.log.hardState, recovery.log.entries) = (state, entries)
         recovery.log.lastIndex = UInt64(entries.count)
         recovery.log.lastTerm = Bootstrap.term
+        try forgetRegistration(directory)
+    }
+
+    private static func forgetRegistration(
+        _ directory: DataDirectory<PosixStorage>
+    ) throws(StartFailure) {
+        try StartFailure.catching { () throws(StorageError) in
+            try directory.removeRegistrationRecord()
+        }
+    }
+
+    private static func noteDiscoveryIgnored(
+        _ configuration: ServerConfiguration, _ directory: DataDirectory<PosixStorage>
+    ) {
+        guard configuration.discoveryURL != nil else { return }
+        Logger(label: "etcdmain").warning(
+            """
+            discovery token ignored since a cluster has already been initialized. Valid log found at \
+            "\(directory.walPath)"
+            """)
     }
 
     private static func recover(
@@ -188,7 +231,7 @@ struct Boot: ~Copyable {
         let isRejoining = try hasNote(.rejoining, directory)
         // A first start that was cut short; a log that was lost begins elsewhere.
         let isJoining = try isStillJoining(recovery, directory)
-        if !isRejoining, !isJoining { try fill(&recovery, configuration) }
+        if !isRejoining, !isJoining { try fill(&recovery, configuration, directory) }
         let member = recovery.log.metadata.memberID
         let mark = try StartFailure.catching { () throws(StorageError) in
             try CommitMark.open(directory.markPath, storage: directory.storage, memberID: member)

@@ -47,6 +47,8 @@ enum Kvd {
             print("kvd would start with these flags and variables: nothing is wrong with them")
             exit(0)
         }
+        let started = StartedServer()
+        StopSignals.watch(log: log) { signal in started.stop(by: signal) }
         let server: Server
         do {
             server = try Server.start(
@@ -55,7 +57,7 @@ enum Kvd {
             write(error.notes)
             exit(1)
         }
-        StopSignals.watch(log: log) { signal in server.stop(.signal(signal)) }
+        started.set(server)
         switch server.waitForEnd() {
         case .signal(let signal): StopSignals.die(by: signal)
         case .removed: exit(0)

@@ -143,6 +143,7 @@ final class Server: Sendable {
         ) { host.needsPump() }
         let backups = LiveBackups(engine, keeper)
         clients.backupProvider = backups
+        clients.site = seed.configuration.makeSite()
         let metrics = LiveMetrics(
             engine, writer, keeper, peers,
             LiveProblems(

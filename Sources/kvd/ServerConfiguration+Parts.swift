@@ -1,5 +1,7 @@
 import ClientAPI
+import Cluster
 import Configuration
+import Discovery
 import KVServer
 import KeyStore
 import Logging
@@ -11,6 +13,15 @@ extension ServerConfiguration {
         var options = Store.Options()
         options.historyEventsMax = historyEventsCount
         return options
+    }
+
+    /// What `kvd discovery` serves in place of a member's paths.
+    func makeSite() -> (any Site)? {
+        guard let service = discoveryService else { return nil }
+        let settings = DiscoveryService.Settings(
+            tokenTTL: service.tokenTTL, advertisedURL: service.advertisedURL,
+            scheme: listenClientURLs.first?.scheme ?? .http)
+        return DiscoveryService(settings)
     }
 
     /// Logs what the flags ask for and cannot be had.

@@ -81,6 +81,11 @@ import Testing
             "discoveryFallback": configuration.discoveryFallback.rawValue,
             "discoveryProxy": configuration.discoveryProxy ?? "none",
         ]
+        fields["dnsServer"] = configuration.dnsServer ?? "none"
+        fields["service"] = configuration.discoveryService.map { service in
+            let time = service.tokenTTL.map { "\($0)" } ?? "for ever"
+            return "\(time), \(service.advertisedURL.map { "\($0)" } ?? "as asked")"
+        }
         fields["strict"] = "\(configuration.refusesUnsafeReconfiguration)"
         fields["forcesNewCluster"] = "\(configuration.forcesNewCluster)"
         fields["proxy"] = proxy.mode.rawValue

@@ -3,25 +3,27 @@ internal import NIOCore
 internal import NIOHTTP1
 internal import RaftModel
 
-/// One GET on a connection of its own, which ends with the answer.
-final class GetHandler: ChannelInboundHandler {
+/// One request on a connection of its own, which ends with the answer.
+final class HTTPCallHandler: ChannelInboundHandler {
     typealias InboundIn = HTTPClientResponsePart
     typealias OutboundOut = HTTPClientRequestPart
 
     private let url: EndpointURL
     private let head: HTTPRequestHead
+    private let form: String?
     private let bytesMax: Int
-    private let timeout: TimeAmount
+    private let timeout: TimeAmount?
     private var promise: EventLoopPromise<PeerClient.Answer>?
     private var answer: PeerClient.Answer?
     private var sentAt = NIODeadline.now()
 
     init(
-        _ url: EndpointURL, _ head: HTTPRequestHead, bytesMax: Int, timeout: TimeAmount,
-        promise: EventLoopPromise<PeerClient.Answer>
+        _ url: EndpointURL, _ head: HTTPRequestHead, form: String?, bytesMax: Int,
+        timeout: TimeAmount?, promise: EventLoopPromise<PeerClient.Answer>
     ) {
         self.url = url
         self.head = head
+        self.form = form
         self.bytesMax = bytesMax
         self.timeout = timeout
         self.promise = promise
@@ -30,7 +32,15 @@ final class GetHandler: ChannelInboundHandler {
     func handlerAdded(context: ChannelHandlerContext) {
         sentAt = .now()
         context.write(wrapOutboundOut(.head(head)), promise: nil)
+        if let form {
+            let bytes = ByteBuffer(string: form)
+            context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
+        }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        if let timeout { limit(timeout, context) }
+    }
+
+    private func limit(_ timeout: TimeAmount, _ context: ChannelHandlerContext) {
         let channel = context.channel
         let milliseconds = timeout.nanoseconds / 1_000_000
         let timer = context.eventLoop.assumeIsolated().scheduleTask(in: timeout) { [weak self] in
@@ -46,7 +56,8 @@ final class GetHandler: ChannelInboundHandler {
             let cluster = head.headers.first(name: PeerHeader.cluster)
                 .flatMap { ClusterID(hex: $0) }
             answer = PeerClient.Answer(
-                status: Int(head.status.code), clusterID: cluster, body: [], roundTrip: .zero)
+                status: Int(head.status.code), clusterID: cluster, body: [], roundTrip: .zero,
+                headers: head.headers)
         case .body(let bytes):
             guard let length = answer?.body.count, length + bytes.readableBytes <= bytesMax else {
                 fail("its answer is longer than \(bytesMax) bytes")
