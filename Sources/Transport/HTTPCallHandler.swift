@@ -78,6 +78,11 @@ final class HTTPCallHandler: ChannelInboundHandler {
         context.fireChannelInactive()
     }
 
+    /// A connection that was closed before this handler was added tells it nothing else.
+    func handlerRemoved(context: ChannelHandlerContext) {
+        fail("the connection was closed before the answer was complete")
+    }
+
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         fail(DialError.text(of: error))
         context.close(promise: nil)

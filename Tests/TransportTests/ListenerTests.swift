@@ -160,6 +160,20 @@ final class Counter: Sendable {
         try await server.stop()
     }
 
+    /// The connection may be gone before the request's handler is on it.
+    @Test func aConnectionClosedAtOnceIsAFailure() async throws {
+        let url = try EndpointURL("http://127.0.0.1:0")
+        let listener = try await Listener.bind(url, on: MultiThreadedEventLoopGroup.singleton) {
+            $0.close(promise: nil)
+        }.get()
+        for _ in 0..<200 {
+            await #expect(throws: PeerClientError.self) {
+                try await client.get("/version", from: listener.url, timeout: .seconds(60)).get()
+            }
+        }
+        try await listener.close().get()
+    }
+
     @Test func doesNotWaitForEver() async throws {
         let silent = try await RawServer.start { _ in [] }
         await #expect(throws: PeerClientError.self) {
