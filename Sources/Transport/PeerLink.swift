@@ -111,6 +111,10 @@ final class PeerLink {
         reportUnreachable()
     }
 
+    var isConnected: Bool {
+        statistics.isActive || appendStream != nil || messageStream != nil
+    }
+
     var currentURL: EndpointURL { urls.current }
 
     func reportUnreachable() {

@@ -182,6 +182,12 @@ package final class PeerTransport {
         return self[member: peer]?.statistics
     }
 
+    /// Whether a peer is there, as far as can be seen: it serves us, or lets itself be served.
+    package func isConnected(_ peer: MemberID) -> Bool {
+        eventLoop.preconditionInEventLoop()
+        return self[member: peer]?.isConnected ?? false
+    }
+
     // MARK: For links and connections
 
     subscript(member id: MemberID) -> PeerLink? { links.first { $0.id == id } }

@@ -82,9 +82,7 @@ final class EngineHost {
     func start(_ parts: Parts, _ beginning: Beginning) {
         precondition(self.parts == nil, "a host starts once")
         self.parts = parts
-        engine.isReachable = { [weak peers = parts.peers] in
-            peers?.statistics(of: $0)?.isActive ?? false
-        }
+        engine.isReachable = { [weak peers = parts.peers] in peers?.isConnected($0) ?? false }
         // A snapshot brings its members with it; those in the log come when it is applied.
         updatePeers(parts)
         parts.peers.addRemotes(beginning.hosts)
