@@ -312,8 +312,10 @@ struct Boot: ~Copyable {
             """)
         let members = ForcedCluster.members(recovery.snapshot.confState.members, after: kept)
         let added = ForcedCluster.entries(
-            own: metadata.memberID, members: members, term: recovery.log.hardState.term,
-            lastIndex: commit)
+            own: metadata.memberID, members: members,
+            newcomers: ForcedCluster.newcomers(
+                recovery.state.membership.newcomers.map(\.id), after: kept),
+            term: recovery.log.hardState.term, lastIndex: commit)
         var state = recovery.log.hardState
         state.commit = commit + UInt64(added.count)
         let wal = recovery.wal

@@ -35,6 +35,35 @@ import Testing
             ForcedCluster.entries(own: own, members: [own], term: 1, lastIndex: 3).isEmpty)
     }
 
+    /// Those on the way to become members, in the snapshot and in the log, are removed as such.
+    @Test func newcomersGoAsWell() throws {
+        let member = Member(id: MemberID(8), peerURLs: ["http://new:1"])
+        let addition = Request(
+            method: .put, path: Array(StorePath.newcomer(member.id).utf8),
+            value: MemberJSON.context(member))
+        let other = Request(method: .put, path: Array("/1/k".utf8))
+        let log = [
+            Entry(), Entry(term: 1, index: 2, data: addition.encoded()),
+            Entry(term: 1, index: 3, data: other.encoded()),
+        ]
+        let newcomers = ForcedCluster.newcomers([MemberID(7)], after: log)
+        #expect(newcomers == [MemberID(7), MemberID(8)])
+        let own = MemberID(5)
+        let entries = ForcedCluster.entries(
+            own: own, members: [own], newcomers: newcomers, term: 1, lastIndex: 3)
+        #expect(entries.map(\.index) == [4, 5])
+        var membership = Membership([Member(id: own, peerURLs: ["http://a:1"])])
+        for entry in entries {
+            let request = try entry.data.withUnsafeBytes { try Request.decode($0) }
+            let path = String(decoding: request.path, as: UTF8.self)
+            let id = try #require(StorePath.newcomer(at: path))
+            let newcomer = try #require(Newcomer(id, value: request.value))
+            _ = try membership.settle(id, newcomer)
+        }
+        #expect(membership.removed == Set(newcomers))
+        #expect(membership.ids == [own])
+    }
+
     @Test func confChangesInTheLogCount() {
         func entry(_ kind: ConfChange.Kind, _ id: UInt64) -> Entry {
             Entry(

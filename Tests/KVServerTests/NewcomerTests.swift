@@ -113,6 +113,27 @@ import Testing
                 == .membership(MembershipError(.idRemoved, MemberID(90))))
     }
 
+    /// Two members take the same URL at once. Both newcomers run; the second one cannot vote, and goes.
+    @Test func ofTwoWithOneURLOneBecomesAMember() throws {
+        let (cluster, leader) = try started(size: 3)
+        let other = (leader + 1) % 3
+        let first = add(MemberID(4), "http://new:1", on: leader, cluster)
+        let second = add(MemberID(5), "http://new:1", on: other, cluster)
+        #expect(
+            cluster.tick(until: {
+                cluster.effect(first, on: leader) != nil && cluster.effect(second, on: other) != nil
+            }))
+        let both = [cluster.join(), cluster.join()]
+        #expect(
+            cluster.tick(until: {
+                cluster[other].membership.newcomers.isEmpty
+                    && cluster[other].membership.members.count == 4
+            }))
+        let membership = cluster[other].membership
+        #expect(both.count { membership.removed.contains($0) } == 1)
+        #expect(both.count { membership[$0] != nil } == 1)
+    }
+
     @Test func itsURLsAreChanged() throws {
         let (cluster, leader) = try started(size: 3)
         let added = add(MemberID(90), "http://new:1", on: leader, cluster)
