@@ -3,7 +3,8 @@ import PackageDescription
 
 /// A target imports only targets of a lower row, and declares each one it imports.
 ///
-///     kvd   kvd-dump   kvd-bench                     flags in, parts wired, nothing else
+///     kvd   kvd-dump   kvd-bench   kvd-sim           flags in, parts wired, nothing else
+///     Simulation                                     whole clusters in one thread
 ///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
 ///     DumpCore                                       a data dir looked into, copied, restored
 ///     KVServer                                       the engine: persist, send, apply
@@ -47,6 +48,7 @@ let package = Package(
         .executable(name: "kvd", targets: ["kvd"]),
         .executable(name: "kvd-dump", targets: ["kvd-dump"]),
         .executable(name: "kvd-bench", targets: ["kvd-bench"]),
+        .executable(name: "kvd-sim", targets: ["kvd-sim"]),
         .library(name: "Raft", targets: ["Raft", "RaftModel"]),
         .library(name: "Storage", targets: ["Storage", "StorageIO", "RaftModel", "Metrics"]),
     ],
@@ -77,7 +79,7 @@ let package = Package(
         module("State", ["KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
         module(
             "StateFiles",
-            ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel"]),
+            ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel", log]),
         module(
             "DumpCore",
             [
@@ -106,6 +108,13 @@ let package = Package(
                 nioCore,
                 nioPosix, log,
             ]),
+        module(
+            "Simulation",
+            [
+                "KVServer", "StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster",
+                "Raft", "RaftModel", log,
+            ]),
+        program("kvd-sim", ["Simulation", "StorageIO", arguments]),
         program("kvd-bench", ["BenchCore", arguments]),
         program("kvd-dump", ["DumpCore", "StorageIO", arguments]),
         .target(
@@ -155,6 +164,7 @@ let package = Package(
                 "FixtureSupport", "DumpCore", "State", "Storage", "StorageIO", "KeyStore",
                 "Cluster", "RaftModel", "ProtoWire",
             ]),
+        tests("SimulationTests", ["Simulation", "StorageIO", "kvd-sim"]),
         tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
     ]
 )

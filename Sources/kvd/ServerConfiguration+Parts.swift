@@ -3,7 +3,9 @@ import Configuration
 import KVServer
 import KeyStore
 import Logging
+import StateFiles
 import Storage
+import StorageIO
 
 /// What the parts are told of the configuration.
 extension ServerConfiguration {
@@ -35,5 +37,10 @@ extension ServerConfiguration {
         options.segmentFilesMax = walFilesMax
         options.archiveDirectory = walArchiveDirectory
         return options
+    }
+
+    var recoveryOptions: Recovery<PosixStorage>.Options {
+        Recovery.Options(
+            store: storeOptions, wal: walOptions, monotonic: MachineClock.monotonicNanoseconds)
     }
 }

@@ -1,55 +1,67 @@
-import Cluster
-import Configuration
-import KeyStore
-import Logging
-import RaftModel
-import State
-import StateFiles
-import Storage
-import StorageIO
+package import KeyStore
+package import Logging
+package import RaftModel
+package import State
+package import Storage
+package import StorageIO
 
 /// From the files of a data dir to a state: the newest snapshot that is whole and that the log
 /// knows, then the log behind it.
-struct Recovery {
-    var state: MemberState
+package struct Recovery<IO: FileStorage> {
+    package var state: MemberState
     /// What the state was loaded from; index 0: nothing.
-    var snapshot: SnapshotMetadata
-    var snapshotStateBytes: Int
-    var wal: WAL<PosixStorage>
-    var log: RecoveredLog
+    package var snapshot: SnapshotMetadata
+    package var snapshotStateBytes: Int
+    package var wal: WAL<IO>
+    package var log: RecoveredLog
     /// Whether the state was loaded from a `.ksnap`.
-    var hasOwnSnapshot = false
+    package var hasOwnSnapshot = false
 
     /// Whether the dir is one that an etcd wrote.
-    var isEtcds: Bool {
+    package var isEtcds: Bool {
         log.report.writer != .kvd || (snapshot.index > 0 && !hasOwnSnapshot)
     }
 
-    private static let logger = Logger(label: "etcdserver")
+    /// What a start is told beside the files.
+    package struct Options {
+        package var store: Store.Options
+        package var wal: WALOptions
+        /// The monotonic clock now, in nanoseconds: the cluster's goes on from there.
+        package var monotonic: Int64
+        package var logger: Logger
 
-    static func run(
-        _ directory: DataDirectory<PosixStorage>, options: Store.Options, wal: WALOptions
-    ) throws(StartFailure) -> Recovery {
+        package init(
+            store: Store.Options, wal: WALOptions, monotonic: Int64,
+            logger: Logger = Logger(label: "etcdserver")
+        ) {
+            (self.store, self.wal) = (store, wal)
+            (self.monotonic, self.logger) = (monotonic, logger)
+        }
+    }
+
+    package static func run(
+        _ directory: DataDirectory<IO>, _ options: Options
+    ) throws(RecoveryError) -> Recovery {
         let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
         let loader = SnapshotLoader(snapshots)
         let isEtcd3s = try isEtcd3s(directory)
-        let names = try StartFailure.catching { () throws(StorageError) in
+        let names = try RecoveryError.disk { () throws(StorageError) in
             try snapshots.removeTemporaries()
             return try snapshots.list()
         }
         for name in names {
-            let loaded: SnapshotLoader.Loaded
-            do throws(SnapshotLoader.Failure) { loaded = try loader.load(name) } catch {
-                try setAside(name, error, snapshots)
+            let loaded: SnapshotLoader<IO>.Loaded
+            do throws(SnapshotLoader<IO>.Failure) { loaded = try loader.load(name) } catch {
+                try setAside(name, error, snapshots, options.logger)
                 continue
             }
-            if let found = try recover(from: loaded, name, directory, options, wal) {
+            if let found = try recover(from: loaded, name, directory, options) {
                 found.state.acceptsAnyVersion = isEtcd3s
                 return found
             }
         }
-        let (log, recovered) = try readLog(directory, wal)
-        let state = MemberState(options: options)
+        let (log, recovered) = try readLog(directory, options)
+        let state = MemberState(options: options.store)
         state.acceptsAnyVersion = isEtcd3s
         return Recovery(
             state: state, snapshot: SnapshotMetadata(),
@@ -58,9 +70,9 @@ struct Recovery {
 
     /// etcd 3.x keeps a database beside its snapshots, at all times.
     private static func isEtcd3s(
-        _ directory: DataDirectory<PosixStorage>
-    ) throws(StartFailure) -> Bool {
-        try StartFailure.catching { () throws(StorageError) in
+        _ directory: DataDirectory<IO>
+    ) throws(RecoveryError) -> Bool {
+        try RecoveryError.disk { () throws(StorageError) in
             try directory.storage.kind(of: "\(directory.snapPath)/db") != nil
         }
     }
@@ -68,26 +80,26 @@ struct Recovery {
     /// Nil: the log does not know this snapshot. It was being taken over from a leader when the
     /// member stopped; an older one, and the log behind it, say all that this member ever said.
     private static func recover(
-        from loaded: SnapshotLoader.Loaded, _ name: SnapshotName,
-        _ directory: DataDirectory<PosixStorage>, _ options: Store.Options, _ walOptions: WALOptions
-    ) throws(StartFailure) -> Recovery? {
+        from loaded: SnapshotLoader<IO>.Loaded, _ name: SnapshotName,
+        _ directory: DataDirectory<IO>, _ options: Options
+    ) throws(RecoveryError) -> Recovery? {
         let record = WALSnapshotRecord(index: name.index, term: name.term)
-        let wal: WAL<PosixStorage>
+        let wal: WAL<IO>
         let log: RecoveredLog
         do throws(WALError) {
             (wal, log) = try WAL.recover(
                 in: directory.walPath, storage: directory.storage, from: record,
-                options: walOptions, progress: reportProgress())
+                options: options.wal, progress: reportProgress(options))
         } catch {
             guard case .snapshotNotInLog = error.code else {
-                throw StartFailure("etcdserver", "\(error)")
+                throw RecoveryError(error)
             }
-            logger.warning("snapshot \(name) is passed over: \(error.problem)")
+            options.logger.warning("snapshot \(name) is passed over: \(error.problem)")
             return nil
         }
         // A snapshot may be another member's, which led when this one needed it.
         if let cluster = loaded.cluster, cluster != log.metadata.clusterID {
-            throw StartFailure(
+            throw RecoveryError(
                 "etcdserver",
                 """
                 \(directory.snapPath)/\(name) is of cluster \(cluster), but the log in \
@@ -95,9 +107,9 @@ struct Recovery {
                 belong here. Move the snapshot out of the dir, or check --data-dir and --wal-dir
                 """)
         }
-        let state = MemberState(options: options)
-        state.restore(loaded.image, monotonic: MachineClock.monotonicNanoseconds)
-        logger.info(
+        let state = MemberState(options: options.store)
+        state.restore(loaded.image, monotonic: options.monotonic)
+        options.logger.info(
             "loaded snapshot \(name): \(loaded.image.nodeCount) keys at index \(name.index)")
         return Recovery(
             state: state, snapshot: loaded.image.metadata, snapshotStateBytes: loaded.stateBytes,
@@ -105,35 +117,35 @@ struct Recovery {
     }
 
     private static func readLog(
-        _ directory: DataDirectory<PosixStorage>, _ options: WALOptions
-    ) throws(StartFailure) -> (WAL<PosixStorage>, RecoveredLog) {
-        try StartFailure.catching { () throws(WALError) in
+        _ directory: DataDirectory<IO>, _ options: Options
+    ) throws(RecoveryError) -> (WAL<IO>, RecoveredLog) {
+        try RecoveryError.log { () throws(WALError) in
             try WAL.recover(
-                in: directory.walPath, storage: directory.storage, options: options,
-                progress: reportProgress())
+                in: directory.walPath, storage: directory.storage, options: options.wal,
+                progress: reportProgress(options))
         }
     }
 
     /// A line every few seconds, for logs that take long to read.
-    private static func reportProgress() -> (Int, Int) -> Void {
+    private static func reportProgress(_ options: Options) -> (Int, Int) -> Void {
         var saidAt = MachineClock.monotonicNanoseconds
         return { read, total in
             let now = MachineClock.monotonicNanoseconds
             guard now - saidAt > 3_000_000_000 else { return }
             saidAt = now
-            logger.info("reading the log: \(read >> 20) of \(total >> 20) MB")
+            options.logger.info("reading the log: \(read >> 20) of \(total >> 20) MB")
         }
     }
 
     /// A damaged snapshot is renamed, as etcd does, so that nobody takes it for a good one again.
     private static func setAside(
-        _ name: SnapshotName, _ failure: SnapshotLoader.Failure,
-        _ snapshots: SnapshotDirectory<PosixStorage>
-    ) throws(StartFailure) {
+        _ name: SnapshotName, _ failure: SnapshotLoader<IO>.Failure,
+        _ snapshots: SnapshotDirectory<IO>, _ logger: Logger
+    ) throws(RecoveryError) {
         guard case .damaged(let problem) = failure else {
-            throw StartFailure("etcdserver", "\(failure)")
+            throw RecoveryError("etcdserver", "\(failure)")
         }
         logger.error("snapshot \(name) is damaged and set aside as \(name).broken: \(problem)")
-        try StartFailure.catching { () throws(StorageError) in try snapshots.markBroken(name) }
+        try RecoveryError.disk { () throws(StorageError) in try snapshots.markBroken(name) }
     }
 }
