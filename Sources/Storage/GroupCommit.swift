@@ -21,8 +21,12 @@ package final class GroupCommit<IO: FileStorage> {
         (self.wal, self.voteRecord) = (wal, voteRecord)
     }
 
-    /// Before the first group: the record says at least what the log does.
-    package func begin() throws(WALError) { try promise(wal.hardState) }
+    /// Before the first group: the record says at least what the log does, durably. What it said
+    /// before is stored once more: a sync of it may have failed, and only the cache have it.
+    package func begin() throws(WALError) {
+        if let last = voteRecord?.recalled { try store(last.term, last.vote) }
+        try promise(wal.hardState)
+    }
 
     /// Writes the batches as one, under one sync if any of them needs it.
     package func commit(_ batches: [LogBatch]) throws(WALError) -> Summary {
@@ -41,14 +45,23 @@ package final class GroupCommit<IO: FileStorage> {
         return summary
     }
 
-    /// Records term and vote if they are not those that were recorded last. Before the log has
+    /// Records term and vote if they are newer than those that were recorded last. Before the log has
     /// them, so that the record is never behind it.
+    ///
+    /// The record itself may be ahead of a log that is started: power failed between the two. What it
+    /// says was promised then, and must not be overwritten with less.
     private func promise(_ state: HardState) throws(WALError) {
-        guard var record = voteRecord, !state.isEmpty else { return }
-        if let last = record.recalled, last.term == state.term, last.vote == state.vote { return }
-        do throws(StorageError) { try record.store(term: state.term, vote: state.vote) } catch {
+        guard let voteRecord, !state.isEmpty else { return }
+        if let last = voteRecord.recalled {
+            if last.term > state.term { return }
+            if last.term == state.term, last.vote == state.vote || state.vote == .none { return }
+        }
+        try store(state.term, state.vote)
+    }
+
+    private func store(_ term: UInt64, _ vote: MemberID) throws(WALError) {
+        do throws(StorageError) { try voteRecord?.store(term: term, vote: vote) } catch {
             throw wal.close(error)
         }
-        voteRecord = record
     }
 }
