@@ -121,7 +121,7 @@ extension Host {
             let before = world.judge.oracle.membership(at: knownApplied)
             let world = world
             try world.judge.commits(commit, known: knownCommit, by: engine, log: written) {
-                world.isDurable($0, $1, before: before)
+                world.isDurable($0, $1, before: before, after: $2)
             }
             knownCommit = commit
         }

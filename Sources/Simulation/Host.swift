@@ -176,6 +176,7 @@ final class Host {
         } else if error != nil, expectsDiskError || world.now < diskFullUntil {
             expectsDiskError = false
             world.coverage.count(.memberStoppedByDisk)
+            world.trace.note(world.now) { "\(id) stops: \(what)" }
             kill()
         } else {
             throw Violation("disks that work are enough", "\(id): \(what)")

@@ -141,10 +141,11 @@ struct Judge {
 
     /// A member knows its log to be committed up to `commit`, formerly up to `known`.
     ///
-    /// - Parameter holders: how many voters have an entry durably, and how many voters there are.
+    /// - Parameter hasQuorum: whether a majority has an entry durably, given the members as of the
+    ///   entry before it.
     mutating func commits(
         _ commit: UInt64, known: UInt64, by engine: Engine, log: LogMirror,
-        hasQuorum: (UInt64, UInt64) -> Bool
+        hasQuorum: (UInt64, UInt64, Membership) -> Bool
     ) throws(Violation) {
         let member = engine.memberID
         if commit > committedCount, engine.isLeader {
@@ -183,9 +184,9 @@ struct Judge {
 
     private mutating func take(
         _ index: UInt64, _ term: UInt64, leaderTerm: UInt64, _ member: MemberID,
-        _ hasQuorum: (UInt64, UInt64) -> Bool
+        _ hasQuorum: (UInt64, UInt64, Membership) -> Bool
     ) throws(Violation) {
-        guard hasQuorum(index, term) else {
+        guard hasQuorum(index, term, oracle.membership) else {
             throw Violation(
                 "durable on a majority before committed",
                 "\(member) commits entry \(index) of term \(term), which no majority has durably")

@@ -88,7 +88,7 @@ extension World {
         }
         coverage.count(.messageDelivered)
         fold(message.index &+ message.term << 40 &+ UInt64(message.kind.rawValue) << 32)
-        trace.note(now) { "\(message.from) → \(message.to)  \(message.line)" }
+        trace.message(now) { "\(message.from) → \(message.to)  \(message.line)" }
         host.receive(message, from: from)
     }
 

@@ -1,5 +1,6 @@
 import Cluster
 import KVServer
+import KeyStore
 import Raft
 import RaftModel
 import StorageIO
@@ -34,8 +35,20 @@ extension World {
     /// Looks, every second, whether what was wished has come to be.
     func operate() {
         add(.operate, after: Simulation.second)
+        moveWatchers()
         guard let id = work.due(judge.oracle.membership), let host = anyHost() else { return }
         propose(.remove(id), on: host)
+    }
+
+    /// Who waits at a member that hears of nothing asks another one.
+    private func moveWatchers() {
+        for i in watchers.indices {
+            guard let slot = watchers[i].host, let running = hosts[slot].running else { continue }
+            let isMember = judge.oracle.membership[hosts[slot].id] != nil
+            guard !isMember || running.engine.leader == .none else { continue }
+            running.engine.store.cancelWatch(WatcherID(watchers[i].watch))
+            endWatch(watchers[i].watch, running)
+        }
     }
 
     private func anyHost() -> Host? {

@@ -21,6 +21,6 @@ package struct Run: Sendable {
         self.violation = violation
         (steps, virtualNanoseconds) = (world.step, world.now)
         (fingerprint, coverage) = (world.fingerprint, world.coverage)
-        trace = world.trace.tail(120)
+        trace = world.trace.tail(200)
     }
 }

@@ -1,28 +1,37 @@
-/// The last lines of what happened, for people; costs nothing while it is off.
+/// What happened, for people; costs nothing while it is off.
+///
+/// The last things of note, and among them the very last messages: those are many.
 package struct Trace {
+    private struct Line {
+        var number: Int
+        var text: String
+    }
+
     private let isOn: Bool
-    private var lines: [String] = []
-    private var next = 0
-    private static let linesMax = 400
+    private var notes = Ring(linesMax: 2000)
+    private var messages = Ring(linesMax: 60)
+    private var lastNumber = 0
 
     init(isOn: Bool) { self.isOn = isOn }
 
     @inline(__always)
     mutating func note(_ now: Int64, _ line: () -> String) {
         guard isOn else { return }
-        let text = "\(Self.time(now))  \(line())"
-        if lines.count < Self.linesMax {
-            lines.append(text)
-        } else {
-            lines[next] = text
-            next = (next + 1) % Self.linesMax
-        }
+        lastNumber += 1
+        notes.add(Line(number: lastNumber, text: "\(Self.time(now))  \(line())"))
     }
 
-    /// Oldest first.
+    @inline(__always)
+    mutating func message(_ now: Int64, _ line: () -> String) {
+        guard isOn else { return }
+        lastNumber += 1
+        messages.add(Line(number: lastNumber, text: "\(Self.time(now))      \(line())"))
+    }
+
+    /// The last `count` notes, and the messages between them.
     package func tail(_ count: Int) -> [String] {
-        let all = lines[next...] + lines[..<next]
-        return Array(all.suffix(count))
+        let kept = notes.all.suffix(count)
+        return (kept + messages.all).sorted { $0.number < $1.number }.map(\.text)
     }
 
     /// Seconds with six places.
@@ -31,5 +40,25 @@ package struct Trace {
         let rest = String(micro % 1_000_000)
         let zeros = String(repeating: "0", count: 6 - rest.utf8.count)
         return "\(micro / 1_000_000).\(zeros)\(rest)"
+    }
+
+    private struct Ring {
+        let linesMax: Int
+        private var lines: [Line] = []
+        private var next = 0
+
+        init(linesMax: Int) { self.linesMax = linesMax }
+
+        mutating func add(_ line: Line) {
+            if lines.count < linesMax {
+                lines.append(line)
+            } else {
+                lines[next] = line
+                next = (next + 1) % linesMax
+            }
+        }
+
+        /// Oldest first.
+        var all: [Line] { Array(lines[next...] + lines[..<next]) }
     }
 }

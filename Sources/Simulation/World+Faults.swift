@@ -149,6 +149,7 @@ extension World {
             host.diskSlowFactor = random.pick([10, 100, 1000])
         default:
             coverage.count(.diskError)
+            trace.note(now) { "a call to the disk of \(host.id) is to fail" }
             host.expectsDiskError = true
             let operation: StorageOperation = random.pick([
                 .sync, .write, .rename, .open, .syncDirectory,

@@ -5,9 +5,11 @@ import RaftModel
 extension World {
     /// Whether a majority has an entry durably: of the voters as the committing member counted them,
     /// `before` its turn or after it. What rot took from a member counts as there.
-    func isDurable(_ index: UInt64, _ term: UInt64, before: Membership?) -> Bool {
+    func isDurable(
+        _ index: UInt64, _ term: UInt64, before: Membership?, after: Membership
+    ) -> Bool {
         if let before, isDurable(index, term, on: before) { return true }
-        return isDurable(index, term, on: judge.oracle.membership)
+        return isDurable(index, term, on: after)
     }
 
     private func isDurable(_ index: UInt64, _ term: UInt64, on membership: Membership) -> Bool {
