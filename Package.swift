@@ -164,7 +164,12 @@ let package = Package(
                 "FixtureSupport", "DumpCore", "State", "Storage", "StorageIO", "KeyStore",
                 "Cluster", "RaftModel", "ProtoWire",
             ]),
-        tests("SimulationTests", ["Simulation", "StorageIO", "kvd-sim"]),
+        tests(
+            "StateFilesTests",
+            ["StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel"]),
+        tests(
+            "SimulationTests",
+            ["FixtureSupport", "ProcessSupport", "Simulation", "StorageIO", "kvd-sim"]),
         tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
     ]
 )

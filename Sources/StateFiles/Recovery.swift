@@ -77,8 +77,9 @@ package struct Recovery<IO: FileStorage> {
         }
     }
 
-    /// Nil: the log does not know this snapshot. It was being taken over from a leader when the
-    /// member stopped; an older one, and the log behind it, say all that this member ever said.
+    /// Nil: the log does not know this snapshot, or has another entry in its place. It was being taken
+    /// over from a leader when the member stopped; an older one, and the log behind it, say all that
+    /// this member ever said.
     private static func recover(
         from loaded: SnapshotLoader<IO>.Loaded, _ name: SnapshotName,
         _ directory: DataDirectory<IO>, _ options: Options
@@ -91,8 +92,9 @@ package struct Recovery<IO: FileStorage> {
                 in: directory.walPath, storage: directory.storage, from: record,
                 options: options.wal, progress: reportProgress(options))
         } catch {
-            guard case .snapshotNotInLog = error.code else {
-                throw RecoveryError(error)
+            switch error.code {
+            case .snapshotNotInLog, .snapshotMismatch: break
+            default: throw RecoveryError(error)
             }
             options.logger.warning("snapshot \(name) is passed over: \(error.problem)")
             return nil
