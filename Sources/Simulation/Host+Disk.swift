@@ -25,13 +25,9 @@ extension Host {
     /// it, a crash inside (by a fault at one of its calls) any part.
     func commitGroup() throws(Violation) {
         guard let running, let last = running.writing.last else { return }
-        var batches = running.writing
-        if world.scenario.mutation == .loseBatch, world.diskRandom.chance(percent: 1) {
-            batches = []
-        }
         let segment = running.wal.segment.sequence
         do throws(WALError) {
-            let summary = try running.group.commit(batches)
+            let summary = try running.group.commit(running.writing)
             if summary.isSynced { noteVouched(running) }
         } catch {
             return try failed(error.storage, "\(error)")

@@ -34,7 +34,7 @@ extension Host {
             running.waitingForSnapshot = []
             return needsTurn()
         }
-        try removeOld(running)
+        try removeOld(running, upTo: image.index)
         guard isRunning else { return }
         world.coverage.count(.snapshotSaved)
         world.trace.note(world.now) { "\(id) has saved a snapshot at \(image.index)" }
@@ -76,9 +76,10 @@ extension Host {
         return image
     }
 
-    private func removeOld(_ running: Running) throws(Violation) {
+    private func removeOld(_ running: Running, upTo index: UInt64) throws(Violation) {
         do throws(StorageError) {
-            _ = try running.snapshots.purge(keeping: world.weather.snapshotFilesMax)
+            _ = try running.snapshots.purge(
+                keeping: world.weather.snapshotFilesMax, upTo: index)
         } catch {
             // An old snapshot that stays is no trouble; a machine that is off is.
             if storage.isPoweredOff { try failed(error, "\(error)") }

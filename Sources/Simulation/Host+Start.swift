@@ -79,41 +79,18 @@ extension Host {
     }
 
     private func start(rejoining: Bool) throws(StartFailure) {
-        if world.scenario.mutation == .skipLogSync {
-            storage.inject(StorageFault(.sync, on: ".wal", repeats: true, .lie))
-        }
-        if world.scenario.mutation == .skipDirectorySync {
-            storage.inject(StorageFault(.syncDirectory, repeats: true, .lie))
-        }
+        mutateDisk()
         let directory = try Self.opening { () throws(DataDirectoryError) in
             try DataDirectory.open(Self.dataDirectory, storage: storage)
         }
         let isRestart = try Self.opening { () throws(DataDirectoryError) in
             try directory.hasWAL()
         }
-        let options = engineConfiguration
-        var recoveryOptions = Recovery<SimulatedStorage>.Options(
-            store: options.storeOptions, wal: walOptions, monotonic: monotonic)
-        recoveryOptions.logger = Self.silent
-        if isRestart {
-            mutateLog(directory)
-            if rejoining {
-                try Self.recovering { () throws(RecoveryError) in
-                    try Salvage.run(
-                        directory, recoveryOptions, unixSeconds: wall / Simulation.second)
-                }
-            }
-        } else {
-            try Self.logging { () throws(WALError) in
-                let wal = try WAL.create(
-                    in: directory.walPath, storage: storage,
-                    metadata: WALMetadata(memberID: id, clusterID: Self.clusterID),
-                    options: walOptions)
-                try wal.close()
-            }
-        }
+        if isRestart { mutateLog(directory) } else { try createLog(directory) }
+        if isRestart, rejoining { try salvage(directory) }
+        let options = recoveryOptions
         var recovery = try Self.recovering { () throws(RecoveryError) in
-            try Recovery.run(directory, recoveryOptions)
+            try Recovery.run(directory, options)
         }
         let isRejoining = try noted(.rejoining, directory)
         if recovery.log.lastIndex == 0, isFounder, !isRejoining {
@@ -135,23 +112,66 @@ extension Host {
         }
         recovery.remember(vote)
         if world.scenario.mutation == .forgetVoteOnRestart { recovery.log.hardState.vote = .none }
-        let isVoid = try noted(.stateIsVoid, directory)
         try checkMemory(of: recovery, isRestart: isRestart, isRejoining: isRejoining)
-        var readableFrom = recovery.readableFrom(
-            mark.recalled, isRestart: isRestart, isRejoining: isRejoining)
-        if world.scenario.mutation == .readTooEarly { readableFrom = 0 }
-        let engine = Engine(
-            configuration: options,
-            restored: Raft.RestoredState(
-                hardState: recovery.log.hardState, snapshot: recovery.snapshot,
-                entries: recovery.log.entries, isRejoining: isRejoining, isStateVoid: isVoid),
-            state: recovery.state, snapshotStateBytes: recovery.snapshotStateBytes,
-            readableFrom: readableFrom, monotonic: monotonic, wall: wall)
+        let engine = makeEngine(
+            recovery, mark.recalled, isRestart: isRestart, isRejoining: isRejoining,
+            isVoid: try noted(.stateIsVoid, directory))
         let group = GroupCommit(recovery.wal, vote)
         try Self.logging { () throws(WALError) in try group.begin() }
         begin(
             Running(engine: engine, group: group, directory: directory, mark: mark), recovery,
             isRestart: isRestart)
+    }
+
+    private func mutateDisk() {
+        switch world.scenario.mutation {
+        case .skipLogSync:
+            storage.inject(StorageFault(.sync, on: ".wal", repeats: true, .lie))
+        case .skipDirectorySync:
+            storage.inject(StorageFault(.syncDirectory, repeats: true, .lie))
+        default: break
+        }
+    }
+
+    private var recoveryOptions: Recovery<SimulatedStorage>.Options {
+        Recovery.Options(
+            store: engineConfiguration.storeOptions, wal: walOptions, monotonic: monotonic,
+            logger: Self.silent)
+    }
+
+    private func createLog(
+        _ directory: DataDirectory<SimulatedStorage>
+    ) throws(StartFailure) {
+        try Self.logging { () throws(WALError) in
+            let wal = try WAL.create(
+                in: directory.walPath, storage: storage,
+                metadata: WALMetadata(memberID: id, clusterID: Self.clusterID),
+                options: walOptions)
+            try wal.close()
+        }
+    }
+
+    private func salvage(_ directory: DataDirectory<SimulatedStorage>) throws(StartFailure) {
+        let options = recoveryOptions
+        try Self.recovering { () throws(RecoveryError) in
+            try Salvage.run(directory, options, unixSeconds: wall / Simulation.second)
+        }
+    }
+
+    private func makeEngine(
+        _ recovery: Recovery<SimulatedStorage>, _ recalled: CommitMark.Recalled,
+        isRestart: Bool, isRejoining: Bool, isVoid: Bool
+    ) -> Engine {
+        var readableFrom = recovery.readableFrom(
+            recalled, isRestart: isRestart, isRejoining: isRejoining)
+        if world.scenario.mutation == .readTooEarly { readableFrom = 0 }
+        return Engine(
+            configuration: engineConfiguration,
+            restored: Raft.RestoredState(
+                hardState: recovery.log.hardState, snapshot: recovery.snapshot,
+                entries: recovery.log.entries, isRejoining: isRejoining, isStateVoid: isVoid),
+            state: recovery.state, snapshotStateBytes: recovery.snapshotStateBytes,
+            readableFrom: readableFrom, monotonic: monotonic, wall: wall)
     }
 
     private func begin(

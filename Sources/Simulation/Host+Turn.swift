@@ -135,8 +135,8 @@ extension Host {
 
     /// Before any answer that shows the store leaves.
     private func storeMark(_ running: Running) {
-        guard running.engine.appliedIndex > running.markedIndex else { return }
-        running.markedIndex = running.engine.appliedIndex
+        guard let index = running.engine.shownIndex, index > running.markedIndex else { return }
+        running.markedIndex = index
         running.mark.store(
             CommitMark.Values(
                 commit: running.markedIndex, syncTimeNanoseconds: running.engine.clusterTime,

@@ -108,6 +108,7 @@ final class Host {
 
     func tick() {
         guard let running else { return }
+        shakeHands(running)
         advance()
         running.engine.tick()
         needsTurn()
@@ -163,9 +164,11 @@ final class Host {
         world.coverage.count(.memberRemoved)
     }
 
+    /// It never starts again.
     func giveUp() {
+        kill()
         isGone = true
-        world.trace.note(world.now) { "\(id) cannot be helped, and is replaced" }
+        world.trace.note(world.now) { "\(id) is given up" }
     }
 
     /// A call to the disk failed.
@@ -207,7 +210,6 @@ final class Host {
         if running.engine.membership.removed.contains(message.from) {
             return world.tellRemoved(peer)
         }
-        if running.kvdPeers.insert(message.from).inserted { updateFeatures() }
         guard message.kind != .snapshot else { return }
         advance()
         running.engine.receive([message])
@@ -219,13 +221,27 @@ final class Host {
         running?.engine.reportUnreachable(member)
     }
 
+    /// Members learn what others understand as they connect to them, whether they have anything to say
+    /// or not.
+    private func shakeHands(_ running: Running) {
+        guard !running.knowsAllPeers else { return }
+        for member in running.engine.membership.members where member.id != id {
+            guard !running.kvdPeers.contains(member.id), let peer = world.slot(of: member.id),
+                world.hosts[peer].isRunning, !world.network.isCut(slot, peer),
+                !world.network.isCut(peer, slot), world.diskRandom.chance(percent: 40)
+            else { continue }
+            running.kvdPeers.insert(member.id)
+        }
+        updateFeatures()
+    }
+
     func updateFeatures() {
         guard let running else { return }
         let own = id
-        running.engine.setAllMembersAreKvd(
-            running.engine.membership.ids.allSatisfy {
-                $0 == own || running.kvdPeers.contains($0)
-            })
+        running.knowsAllPeers = running.engine.membership.ids.allSatisfy {
+            $0 == own || running.kvdPeers.contains($0)
+        }
+        running.engine.setAllMembersAreKvd(running.knowsAllPeers)
     }
 
     func learnVersions() {

@@ -7,8 +7,6 @@ package enum Mutation: String, CaseIterable, Sendable {
     case skipDirectorySync
     /// Batches are reported durable when they are handed over.
     case answerBeforeSync
-    /// A batch in a hundred is reported and never written.
-    case loseBatch
     /// The vote is forgotten at a restart.
     case forgetVoteOnRestart
     /// The newest batch is cut off the log at a restart, as if it were torn.

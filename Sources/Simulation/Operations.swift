@@ -74,12 +74,15 @@ extension World {
         case .removeMember:
             // Of two, one may be left that lacks only the news that the other is gone, and would
             // need its vote.
-            guard membership.ids.count > 2, work.isDone(membership) else { return }
+            guard membership.ids.count > 2, work.isDone(membership),
+                !hosts.contains(where: \.isRotten)
+            else { return }
             let id = random.pick(membership.ids)
             work.wish(.remove(id))
             propose(.remove(id), on: host)
         case .updateMember: propose(.update(random.pick(membership.ids)), on: host)
         case .transfer:
+            let host = leaderHost ?? host
             host.advance()
             if host.engine?.handOverLeadership() == true {
                 coverage.count(.leadershipTransferred)
@@ -118,13 +121,19 @@ extension World {
         }
     }
 
-    func answered(_ result: Result<Membership.Effect, MemberChangeFault>) {
+    func answered(
+        _ wish: OperatorWish, _ result: Result<Membership.Effect, MemberChangeFault>
+    ) {
         switch result {
         case .success(.added): coverage.count(.memberAdded)
         case .success(.updated): coverage.count(.memberUpdated)
         case .success(.removed): break
         case .failure(.refused): coverage.count(.memberChangeAmbiguous)
-        case .failure: coverage.count(.memberChangeRefused)
+        case .failure:
+            coverage.count(.memberChangeRefused)
+            if case .add(let slot) = wish, judge.oracle.membership[hosts[slot].id] == nil {
+                hosts[slot].giveUp()
+            }
         }
     }
 

@@ -25,7 +25,7 @@ package struct Profile: Sendable {
         faults: [
             (.split, 4000), (.oneWay, 6000), (.bridge, 8000), (.flapping, 8000),
             (.isolateLeader, 5000), (.kill, 2500), (.powerLoss, 2500), (.powerLossAtCall, 2500),
-            (.killLeader, 3500), (.powerLossOfAll, 20_000), (.diskFull, 8000), (.diskSlow, 5000),
+            (.killLeader, 3500), (.powerLossOfAll, 20_000), (.diskFull, 3000), (.diskSlow, 5000),
             (.diskError, 8000), (.pause, 5000), (.clockJump, 5000), (.clockDrift, 9000),
             (.addMember, 6000), (.removeMember, 7000), (.updateMember, 9000), (.transfer, 5000),
             (.snapshot, 5000), (.rot, 6000),

@@ -9,8 +9,9 @@ package struct Run: Sendable {
     /// The last lines of the trace; empty where none was wished.
     package var trace: [String]
 
-    package init(_ scenario: Scenario, tracing: Bool = false) {
-        let world = World(scenario, tracing: tracing)
+    /// - Parameters notes, messages: how many of the last ones the trace keeps.
+    package init(_ scenario: Scenario, notes: Int = 0, messages: Int = 0) {
+        let world = World(scenario, trace: Trace(notes: notes, messages: messages))
         var violation: Violation?
         do throws(Violation) { try world.run() } catch { violation = error }
         self.init(world, violation)
@@ -21,6 +22,6 @@ package struct Run: Sendable {
         self.violation = violation
         (steps, virtualNanoseconds) = (world.step, world.now)
         (fingerprint, coverage) = (world.fingerprint, world.coverage)
-        trace = world.trace.tail(200)
+        trace = world.trace.lines
     }
 }

@@ -36,6 +36,7 @@ final class Running {
     // MARK: Peers and clients
 
     var kvdPeers: Set<MemberID> = []
+    var knowsAllPeers = false
     var markedIndex: UInt64 = 0
     var requests: [Ticket: Request] = [:]
     var watches: [UInt64: Int] = [:]

@@ -4,11 +4,13 @@ package struct Shrinker {
     private(set) var best: Run
     private var runsLeft: Int
 
-    /// - Parameter runsMax: how many shorter runs are tried, at most.
-    package static func shrink(_ failed: Run, runsMax: Int = 200) -> Run {
+    /// Tries at most `runsMax` shorter runs; gives the shortest that fails, with its trace.
+    package static func shrink(
+        _ failed: Run, runsMax: Int = 200, notes: Int = 200, messages: Int = 60
+    ) -> Run {
         var shrinker = Shrinker(best: failed, runsLeft: runsMax)
         shrinker.run()
-        return Run(shrinker.best.scenario, tracing: true)
+        return Run(shrinker.best.scenario, notes: notes, messages: messages)
     }
 
     private mutating func run() {

@@ -8,11 +8,16 @@ package struct Trace {
     }
 
     private let isOn: Bool
-    private var notes = Ring(linesMax: 2000)
-    private var messages = Ring(linesMax: 60)
+    private var notes: Ring
+    private var messages: Ring
     private var lastNumber = 0
 
-    init(isOn: Bool) { self.isOn = isOn }
+    /// - Parameters notes, messages: how many to keep; 0: none is made.
+    init(notes: Int, messages: Int) {
+        isOn = notes > 0 || messages > 0
+        self.notes = Ring(linesMax: max(1, notes))
+        self.messages = Ring(linesMax: max(1, messages))
+    }
 
     @inline(__always)
     mutating func note(_ now: Int64, _ line: () -> String) {
@@ -28,10 +33,9 @@ package struct Trace {
         messages.add(Line(number: lastNumber, text: "\(Self.time(now))      \(line())"))
     }
 
-    /// The last `count` notes, and the messages between them.
-    package func tail(_ count: Int) -> [String] {
-        let kept = notes.all.suffix(count)
-        return (kept + messages.all).sorted { $0.number < $1.number }.map(\.text)
+    /// Oldest first.
+    package var lines: [String] {
+        (notes.all + messages.all).sorted { $0.number < $1.number }.map(\.text)
     }
 
     /// Seconds with six places.

@@ -1,5 +1,6 @@
 import KVServer
 import KeyStore
+import RaftModel
 import StorageIO
 
 /// A client that wants to see every event of every key, once, in order.
@@ -19,8 +20,11 @@ extension World {
     /// Asks some member for what comes next.
     func act(watcher i: Int) throws(Violation) {
         guard watchers[i].host == nil else { return }
-        let up = hosts.filter { $0.engine?.isReadable == true }
-        guard !up.isEmpty else { return restart(watcher: i) }
+        let up = hosts.filter { $0.engine.map { $0.isReadable && $0.leader != .none } ?? false }
+        guard !up.isEmpty else {
+            // Nobody knows of a leader: there is nothing to see for a while.
+            return add(.watcher(i), after: clientRandom.around(300 * Simulation.millisecond))
+        }
         let host = clientRandom.pick(up)
         guard let running = host.running else { return }
         lastWatch += 1

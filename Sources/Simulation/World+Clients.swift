@@ -1,3 +1,4 @@
+import Cluster
 import KVServer
 import KeyStore
 import RaftModel
@@ -11,7 +12,10 @@ extension World {
     func act(client i: Int) throws(Violation) {
         guard clients[i].current == nil else { return }
         guard !isMended || clients[i].mustWriteOnce else { return }
-        let up = hosts.filter { $0.isRunning && !$0.isGone }
+        // A client knows some members that are none yet, or none any more; in the end all are told.
+        let up = hosts.filter {
+            $0.isRunning && (!isMended || judge.oracle.membership[$0.id] != nil)
+        }
         guard !up.isEmpty else { return later(client: i) }
         let host = clientRandom.pick(up)
         let key = clientRandom.below(keys.count)
@@ -159,7 +163,7 @@ extension World {
     ) throws(Violation) {
         guard let request = running.requests.removeValue(forKey: ticket) else { return }
         switch (request, outcome) {
-        case (.memberChange, .memberChange(_, let result)): answered(result)
+        case (.memberChange(let wish), .memberChange(_, let result)): answered(wish, result)
         case (.write, .applied(let event, let at)):
             try judge.acknowledges(at.raftIndex, at.raftTerm, by: host.id)
             coverage.count(.writeAcknowledged)

@@ -142,7 +142,7 @@ extension World {
         guard let host = pickHost(&random) else { return }
         switch fault.kind {
         case .diskFull:
-            host.diskFullUntil = now + fault.duration
+            host.diskFullUntil = now + fault.duration * 3
             host.storage.capacityBytes = host.storage.usedBytes + random.below(8192)
         case .diskSlow:
             coverage.count(.diskSlow)
@@ -158,13 +158,14 @@ extension World {
             return
         }
         diskFaults[number] = host.slot
-        add(.faultEnds(number), after: fault.duration)
+        add(.faultEnds(number), after: fault.duration * 3)
     }
 
     /// A bit of one member that is down, or that is put down for it. Never of a second one before the
     /// first is whole again, and only where a majority is left.
     private func rot(_ random: inout SplitMix64) {
-        guard judge.oracle.membership.ids.count > 2, !hosts.contains(where: \.isRotten),
+        guard judge.oracle.membership.ids.count > 2, work.isDone(judge.oracle.membership),
+            !hosts.contains(where: \.isRotten),
             !hosts.contains(where: { $0.isGone && judge.oracle.membership[$0.id] != nil }),
             let host = pickHost(&random), judge.oracle.membership[host.id] != nil,
             let place = host.placeToRot(&random)

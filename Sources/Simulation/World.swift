@@ -40,7 +40,7 @@ package final class World {
     /// Raised by closures that cannot throw.
     var violation: Violation?
 
-    package init(_ scenario: Scenario, tracing: Bool = false) {
+    init(_ scenario: Scenario, trace: Trace) {
         self.scenario = scenario
         weather = scenario.weather
         judge = Judge(historyEventsMax: scenario.weather.historyEventsMax)
@@ -49,7 +49,7 @@ package final class World {
         clientRandom = SplitMix64(seed: scenario.seed, purpose: 4)
         keys = KeySpace(count: scenario.weather.keys)
         work = Operations()
-        trace = Trace(isOn: tracing)
+        self.trace = trace
         begin()
     }
 
@@ -173,7 +173,6 @@ package final class World {
     private func mend() {
         isMended = true
         trace.note(now) { "everything is mended" }
-        network.mend()
         for i in scenario.faults.indices where scenario.faults[i].at <= now {
             end(scenario.faults[i], number: i)
         }

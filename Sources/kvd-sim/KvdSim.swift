@@ -38,8 +38,11 @@ struct KvdSim: ParsableCommand {
     @Option(help: "Put in a bug of the simulator's, to see it found.")
     var mutation: String?
 
-    @Flag(help: "With --seed: print the last events of the run.")
+    @Flag(help: "With --seed: print what happened in the run.")
     var trace = false
+
+    @Option(help: "Of a trace: how many of the last messages to print.")
+    var messages = 60
 
     @Flag(help: "Do not look for a shorter run that fails.")
     var noShrink = false
@@ -113,7 +116,7 @@ struct KvdSim: ParsableCommand {
         let started = MachineClock.monotonicNanoseconds
         let run = Run(
             Scenario(seed: seed, profile: profile, steps: steps, mutation: mutation),
-            tracing: trace)
+            notes: trace ? 2000 : 0, messages: trace ? messages : 0)
         let nanoseconds = max(1, MachineClock.monotonicNanoseconds - started)
         if trace { for line in run.trace { say(line) } }
         if coverage { say(run.coverage.table) }
@@ -134,7 +137,7 @@ struct KvdSim: ParsableCommand {
             again: kvd-sim --seed \(seed) --profile \(name) --steps \(steps)
             """)
         guard !noShrink else { return }
-        let shortest = Shrinker.shrink(failed)
+        let shortest = Shrinker.shrink(failed, messages: messages)
         let faults = shortest.scenario.faults.map { "  \($0)" }.joined(separator: "\n")
         say(
             """
@@ -168,9 +171,10 @@ struct KvdSim: ParsableCommand {
         var isQuiet = false
         for campaign in campaigns {
             all.add(campaign.coverage)
-            guard !campaign.missing.isEmpty else { continue }
+            let missing = campaign.missing(isFixed: seeds != nil)
+            guard !missing.isEmpty else { continue }
             isQuiet = true
-            let names = campaign.missing.map { "\($0)" }.joined(separator: ", ")
+            let names = missing.map { "\($0)" }.joined(separator: ", ")
             say("\(campaign.profile.name): these never happened: \(names)")
         }
         if coverage { say(all.table) }
