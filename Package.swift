@@ -3,8 +3,9 @@ import PackageDescription
 
 /// A target imports only targets of a lower row, and declares each one it imports.
 ///
-///     kvd   kvd-dump   kvd-bench                     flags in, parts wired, nothing else
+///     kvd   kvd-dump   kvd-bench   kvd-sim           flags in, parts wired, nothing else
 ///     Discovery                                      how new members find each other
+///     Simulation                                     whole clusters in one thread
 ///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
 ///     DumpCore                                       a data dir looked into, copied, restored
 ///     KVServer                                       the engine: persist, send, apply
@@ -48,6 +49,7 @@ let package = Package(
         .executable(name: "kvd", targets: ["kvd"]),
         .executable(name: "kvd-dump", targets: ["kvd-dump"]),
         .executable(name: "kvd-bench", targets: ["kvd-bench"]),
+        .executable(name: "kvd-sim", targets: ["kvd-sim"]),
         .library(name: "Raft", targets: ["Raft", "RaftModel"]),
         .library(name: "Storage", targets: ["Storage", "StorageIO", "RaftModel", "Metrics"]),
     ],
@@ -78,7 +80,7 @@ let package = Package(
         module("State", ["KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
         module(
             "StateFiles",
-            ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel"]),
+            ["State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel", log]),
         module(
             "DumpCore",
             [
@@ -114,6 +116,13 @@ let package = Package(
                 nioCore,
                 nioPosix, log,
             ]),
+        module(
+            "Simulation",
+            [
+                "KVServer", "StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster",
+                "Raft", "RaftModel", log,
+            ]),
+        program("kvd-sim", ["Simulation", "StorageIO", arguments]),
         program("kvd-bench", ["BenchCore", arguments]),
         program("kvd-dump", ["DumpCore", "StorageIO", arguments]),
         .target(
@@ -166,6 +175,12 @@ let package = Package(
                 "FixtureSupport", "DumpCore", "State", "Storage", "StorageIO", "KeyStore",
                 "Cluster", "RaftModel", "ProtoWire",
             ]),
+        tests(
+            "StateFilesTests",
+            ["StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel"]),
+        tests(
+            "SimulationTests",
+            ["FixtureSupport", "ProcessSupport", "Simulation", "StorageIO", "kvd-sim"]),
         tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
     ]
 )

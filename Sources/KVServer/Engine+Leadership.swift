@@ -71,6 +71,7 @@ extension Engine {
     /// Writes what happened in the words of etcd's raft, which tools wait for.
     func note(_ fact: Raft.Fact) {
         if case .rejoined = fact { effects.hasRejoined = true }
+        onFact?(fact)
         guard let (level, line) = wording(of: fact) else { return }
         raftLog.log(level: level, "\(line)")
     }
@@ -141,7 +142,8 @@ extension Engine {
             return (.warning, line)
         case .snapshotInstalled(let index, let term, let from):
             return (.info, "took a snapshot at index \(index), term \(term), from \(from)")
-        default: return (.debug, "\(fact)")
+        // Made by reflection: not for nothing.
+        default: return raftLog.logLevel <= .debug ? (.debug, "\(fact)") : nil
         }
     }
 }

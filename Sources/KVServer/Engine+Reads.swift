@@ -14,12 +14,19 @@ extension Engine {
     /// beyond it may have been thrown away by a new leader: an applied entry of a later term than
     /// all that the log had stands for everything committed before.
     ///
-    /// A member that joins has everything of the time before it was added when its log says that it
-    /// was.
+    /// A leader's snapshot is not shown before the log names it durably: a restart would not have it.
+    /// A member whose log lost entries shows nothing before it has everything again. One that joins has
+    /// everything of the time before it was added when its log says that it was.
     package var isReadable: Bool {
-        guard !raft.isStateVoid, isMember else { return false }
+        guard !raft.isStateVoid, !raft.isRejoining, isMember, appliedIndex <= raft.appliedIndex
+        else { return false }
         return appliedIndex >= readableFrom || appliedTerm > restoredTerm
     }
+
+    /// What the next start must not fall behind, for the mark that it reads. Nil: this run has not
+    /// come to what the one before may have shown, so that what was noted then still holds; the
+    /// lower index of this run, noted in its place, would let the next one begin too early.
+    package var shownIndex: UInt64? { isReadable ? appliedIndex : nil }
 
     /// Whether plain reads may be answered, by a store that has come to `storeIndex`.
     package func isReadable(at storeIndex: UInt64) -> Bool {

@@ -53,15 +53,13 @@ extension Engine {
     }
 
     private static var snapshotRetryInterval: Int64 { 30_000_000_000 }
-    /// Entries that stay in memory behind a snapshot, for followers that are a little behind; etcd's.
-    private static var catchUpEntries: Int { 5000 }
     private static var catchUpBytes: Int { 32 << 20 }
 
     private func compactLog() {
         let isAlone = membership.listed.count < 2
         let index = raft.compactionIndex(
             behind: min(snapshotIndex, raft.appliedIndex),
-            keepingEntries: isAlone ? 0 : Self.catchUpEntries, bytes: Self.catchUpBytes)
+            keepingEntries: isAlone ? 0 : configuration.catchUpEntries, bytes: Self.catchUpBytes)
         guard index >= raft.firstIndex else { return }
         raft.compact(through: index)
         serverLog.info("compacted raft log at \(index)")

@@ -47,6 +47,8 @@ package final class Engine {
     private(set) var now: Int64
     private(set) var wallNow: Int64
 
+    /// Told of all that happens in Raft; nil but in a simulator, which counts it.
+    package var onFact: ((Raft.Fact) -> Void)?
     var effects = Effects()
     /// Whether the log says that this member is one.
     package internal(set) var isMember = false
@@ -81,8 +83,8 @@ package final class Engine {
         self.configuration = configuration
         heartbeatNanoseconds = configuration.heartbeatInterval.inNanoseconds
         requestTimeout = configuration.requestTimeout.inNanoseconds
-        serverLog = Logger(label: "etcdserver")
-        raftLog = Logger(label: "raft")
+        serverLog = configuration.serverLog
+        raftLog = configuration.raftLog
         raft = Raft(configuration.raft, restored: restored)
         self.state = state ?? MemberState(options: configuration.storeOptions)
         store = self.state.store

@@ -1,5 +1,6 @@
 package import Cluster
 package import KeyStore
+package import Logging
 import Raft
 package import RaftModel
 
@@ -25,10 +26,14 @@ package struct EngineConfiguration: Sendable {
     /// `--snapshot-count` and `--snapshot-bytes`: see `SnapshotPolicy`.
     package var snapshotEntryCount: UInt64 = 10_000
     package var snapshotLogBytes = 64 << 20
+    /// Entries that stay in memory behind a snapshot, for followers that are a little behind; etcd's.
+    package var catchUpEntries = 5000
     /// Entries between comparisons of the members' stores; 0: never.
     package var verifyEntryCount: UInt64 = 10_000
     /// `--strict-reconfig-check`: see `Membership.keepsQuorum`.
     package var refusesUnsafeReconfiguration = false
+    package var serverLog = Logger(label: "etcdserver")
+    package var raftLog = Logger(label: "raft")
 
     package init(
         member: MemberID, cluster: ClusterID, attributes: MemberAttributes, electionTicks: Int,

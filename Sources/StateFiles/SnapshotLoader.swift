@@ -5,7 +5,7 @@ package import Storage
 package import StorageIO
 
 /// Reads a snapshot file, kvd's or etcd's, into a state, and believes nothing in it unchecked.
-package struct SnapshotLoader {
+package struct SnapshotLoader<IO: FileStorage> {
     package struct Loaded {
         package var image: StateImage
         /// Not compressed.
@@ -32,9 +32,9 @@ package struct SnapshotLoader {
         }
     }
 
-    package let directory: SnapshotDirectory<PosixStorage>
+    package let directory: SnapshotDirectory<IO>
 
-    package init(_ directory: SnapshotDirectory<PosixStorage>) { self.directory = directory }
+    package init(_ directory: SnapshotDirectory<IO>) { self.directory = directory }
 
     package func load(_ name: SnapshotName) throws(Failure) -> Loaded {
         switch name.format {
@@ -44,7 +44,7 @@ package struct SnapshotLoader {
     }
 
     private func loadOwn(_ name: SnapshotName) throws(Failure) -> Loaded {
-        let reader: SnapshotReader<PosixStorage>
+        let reader: SnapshotReader<IO>
         do throws(SnapshotError) { reader = try directory.open(name) } catch {
             throw Failure(error)
         }
@@ -60,8 +60,9 @@ package struct SnapshotLoader {
     }
 
     /// Reads a whole snapshot into a state, and compares it with what its header says.
-    package static func decode(_ reader: SnapshotReader<PosixStorage>) throws(Failure) -> StateImage
-    {
+    package static func decode(
+        _ reader: SnapshotReader<IO>
+    ) throws(Failure) -> StateImage {
         do throws(SnapshotContentError) { return try StateImage.read(reader) } catch {
             switch error {
             case .file(let error): throw Failure(error)
@@ -80,7 +81,7 @@ package struct SnapshotLoader {
         let path = directory.path(of: name)
         let bytes: [UInt8]
         do throws(StorageError) {
-            bytes = try PosixStorage().open(path, for: .reading).readAll()
+            bytes = try directory.storage.open(path, for: .reading).readAll()
         } catch {
             throw .unreadable("\(error)")
         }

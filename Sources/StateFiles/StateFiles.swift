@@ -4,7 +4,9 @@
 ///     file ─▶ EtcdSnapshot.decode                   etcd's
 ///     SnapshotLoader                                either, of a member's own dir, by its name
 ///     StateImage ─▶ SnapshotStream ─▶ bytes         for a socket, or a file of any name
+///     data dir ─▶ Recovery                          a member's start: snapshot, log, vote, mark
+///     damaged data dir ─▶ Salvage                   what is left of it, for a member that rejoins
 ///
-/// The server and `kvd-dump` both read and write snapshots with these. Nothing here writes into a
-/// data dir.
+/// The server, `kvd-dump` and the simulator share these. Only `Recovery` and `Salvage` write into a
+/// data dir, on any `FileStorage`.
 package enum StateFiles {}

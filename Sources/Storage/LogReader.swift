@@ -24,6 +24,8 @@ public struct LogReader<IO: FileStorage> {
         var sizeBytes: Int
         /// Behind the last byte of what was cut off; `position.endBytes` if nothing was.
         var junkEndBytes: Int
+        /// Before it, everything is known to have been synced once.
+        var vouchedBytes: Int
         /// The segments before it, those that were not read too.
         var closed: [WALSegmentName] = []
     }
@@ -157,7 +159,8 @@ public struct LogReader<IO: FileStorage> {
         return Tail(
             position: LogPosition(
                 segment: name, endBytes: scanner.offset, rolling: scanner.rolling),
-            sizeBytes: scanner.window.sizeBytes, junkEndBytes: junkEnd)
+            sizeBytes: scanner.window.sizeBytes, junkEndBytes: junkEnd,
+            vouchedBytes: min(scanner.vouchedEnd, scanner.offset))
     }
 
     private mutating func finish(

@@ -13,7 +13,7 @@ final class LogWriterLoop<IO: FileStorage> {
 
     let writer: LogWriter<IO>
     let wal: WAL<IO>
-    private var voteRecord: VoteRecord<IO>?
+    private let group: GroupCommit<IO>
     let keeper: Keeper
     /// Archiving takes long, and must not keep the next segment waiting.
     let archivist: Keeper?
@@ -30,7 +30,7 @@ final class LogWriterLoop<IO: FileStorage> {
     init(_ writer: LogWriter<IO>, _ wal: WAL<IO>, _ voteRecord: VoteRecord<IO>?) {
         self.writer = writer
         self.wal = wal
-        self.voteRecord = voteRecord
+        group = GroupCommit(wal, voteRecord)
         let queue = writer.queue
         let done: @Sendable (Keeper.Outcome) -> Void = { outcome in
             queue.withLockAndWake { queue in
@@ -48,7 +48,7 @@ final class LogWriterLoop<IO: FileStorage> {
         wal.noteOutOfSpace = { [unowned self] in noteOutOfSpace($0) }
         wal.waitForSpace = { [unowned self] in waitForSpace() }
         do throws(WALError) {
-            try promise(wal.hardState)
+            try group.begin()
             startJobs()
             while try step() {}
             try wal.close()
@@ -134,41 +134,18 @@ final class LogWriterLoop<IO: FileStorage> {
         hasWaited = false
         let start = MachineClock.monotonicNanoseconds
         let segment = wal.segment.sequence
-        var entryCount = 0
-        var needsSync = false
-        var state: HardState?
-        for batch in batches {
-            try wal.append(hardState: batch.hardState, entries: batch.entries)
-            if let snapshot = batch.snapshot { try wal.append(snapshot) }
-            entryCount += batch.entries.count
-            needsSync = needsSync || batch.needsSync
-            state = batch.hardState ?? state
-        }
-        let bytes = wal.bufferedBytes
-        if let state { try promise(state) }
-        if needsSync { try wal.sync() } else { try wal.write() }
+        let summary = try group.commit(batches)
         let took = Duration.nanoseconds(MachineClock.monotonicNanoseconds - start)
-        let isSlow = needsSync && !hasWaited && took > LogWriterMetrics.slowSync
+        let isSlow = summary.isSynced && !hasWaited && took > LogWriterMetrics.slowSync
         writer.statistics.withLock { metrics in
             metrics.batchCount += UInt64(batches.count)
-            metrics.entryCount += UInt64(entryCount)
+            metrics.entryCount += UInt64(summary.entryCount)
             metrics.groupCount += 1
             metrics.groupBatchesMax = max(metrics.groupBatchesMax, batches.count)
             metrics.segmentCount += wal.segment.sequence - segment
-            if needsSync { metrics.recordSync(took) }
+            if summary.isSynced { metrics.recordSync(took) }
             if isSlow { metrics.slowSyncCount += 1 }
         }
-        if isSlow { writer.onEvent(.slowSync(took, bytes: bytes)) }
-    }
-
-    /// Records term and vote if they are not those that were recorded last. Before the log has
-    /// them, so that the record is never behind it.
-    private func promise(_ state: HardState) throws(WALError) {
-        guard var record = voteRecord, !state.isEmpty else { return }
-        if let last = record.recalled, last.term == state.term, last.vote == state.vote { return }
-        do throws(StorageError) { try record.store(term: state.term, vote: state.vote) } catch {
-            throw wal.close(error)
-        }
-        voteRecord = record
+        if isSlow { writer.onEvent(.slowSync(took, bytes: summary.bytes)) }
     }
 }

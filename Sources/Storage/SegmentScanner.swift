@@ -42,6 +42,9 @@ struct SegmentScanner {
     private(set) var batchCount = 0
     /// Where that ends which an earlier life of the file left in it (`WALMarker.durable`).
     private(set) var leftOverEnd = 0
+    /// Everything before it is known to have been synced: a marker says so, or the segment's name,
+    /// which it gets when its head is durable.
+    private(set) var vouchedEnd = 0
     /// Whether the crc so far is known; else the first record's is taken.
     private var knowsCRC: Bool
     /// End of the batch that a marker has vouched for.
@@ -139,6 +142,9 @@ struct SegmentScanner {
         if offset == 0 {
             isCovered = true
             leftOverEnd = Int(clamping: marker.durable)
+            vouchedEnd = end
+        } else {
+            vouchedEnd = max(vouchedEnd, Int(clamping: marker.durable))
         }
         hasMarkers = true
         batchCount += 1

@@ -63,9 +63,14 @@ public struct SnapshotDirectory<IO: FileStorage>: Sendable {
 
     /// Removes all but the newest `count` (0: none is removed) and says which. etcd's own stay until
     /// one of kvd's is newer than all of them.
-    public func purge(keeping count: Int) throws(StorageError) -> [SnapshotName] {
+    ///
+    /// What is newer than `index`, of the member's own newest, does not count: it came from a leader,
+    /// and if the log never takes it over it must not have pushed out what the log needs.
+    public func purge(
+        keeping count: Int, upTo index: UInt64 = .max
+    ) throws(StorageError) -> [SnapshotName] {
         guard count > 0 else { return [] }
-        let names = try list()
+        let names = try list().filter { $0.index <= index }
         guard names.first?.format == .kvd else { return [] }
         let old = names.dropFirst(count)
         guard !old.isEmpty else { return [] }

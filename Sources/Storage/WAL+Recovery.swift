@@ -5,7 +5,8 @@ extension WAL {
     /// Reads the log in `directory` (see `LogReader`) and opens it for appending.
     ///
     /// A torn tail is cleared away and the segment made durable as it was read, before this
-    /// returns: what a killed process wrote unsynced counts from here on. Left-over preparations
+    /// returns: what a killed process wrote unsynced counts from here on, and is written again, because
+    /// a sync of it may have failed before. Left-over preparations
     /// are removed, recycled files too; a whole reserve stays. Throws without having written anything if the log is damaged.
     public static func recover(
         in directory: String, storage: IO, from snapshot: WALSnapshotRecord = .none,
@@ -19,6 +20,7 @@ extension WAL {
         let (file, hasReserve) = try rethrowing(path) { () throws(StorageError) in
             let file = try storage.open(path, for: .updating)
             try file.lockExclusively()
+            try rewrite(tail.vouchedBytes..<tail.position.endBytes, of: file)
             try clear(tail.position.endBytes..<tail.junkEndBytes, of: file)
             try extend(file, to: options.segmentBytes)
             try file.sync()
@@ -34,6 +36,18 @@ extension WAL {
             hardState: log.hardState)
         if hasReserve { wal.reserve = .there }
         return (wal, log)
+    }
+
+    /// Writes what is there once more. After a sync that failed the cache still has what the disk has
+    /// not, and takes it for synced: another sync would do nothing, and power failing later would tear
+    /// a hole into what had been read, taken for durable and built upon.
+    private static func rewrite(_ range: Range<Int>, of file: IO.File) throws(StorageError) {
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let piece = try file.read(count: min(1 << 20, range.upperBound - offset), at: offset)
+            try file.write(piece, at: offset)
+            offset += piece.count
+        }
     }
 
     /// Makes sure that nothing in `range` can be read as a part of the log when it grows again.

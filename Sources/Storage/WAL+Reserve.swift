@@ -15,7 +15,7 @@ extension WAL {
     private var reservePath: String { "\(directory)/\(Self.reserveName)" }
 
     /// Whether all is there that the log wants to have in case the disk fills up.
-    var hasRoom: Bool {
+    package var hasRoom: Bool {
         guard !options.keepsReserve || reserve == .there else { return false }
         if case .underWay = preparation { return false }
         return !wantsPreparation

@@ -48,7 +48,7 @@ public final class WAL<IO: FileStorage> {
     /// Everything in the segment before it is synced.
     public internal(set) var durableBytes: Int
     /// Everything in the segment before it is named durable by a marker that was written.
-    var vouchedBytes: Int
+    package internal(set) var vouchedBytes: Int
     /// The last index saved; a snapshot record may be ahead of the entries.
     public internal(set) var lastIndex: UInt64
     /// The state as saved by the batches written.
@@ -74,10 +74,10 @@ public final class WAL<IO: FileStorage> {
 
     var reserve = ReserveState.missing
     /// Told of every call that failed for a full disk and did not close the log.
-    var noteOutOfSpace: ((StorageError) -> Void)?
+    package var noteOutOfSpace: ((StorageError) -> Void)?
     /// Asked when the disk is full and there is no reserve: waits, and says whether to try
     /// again. It may call the log's other methods, but for those that append, write and sync.
-    var waitForSpace: (() -> Bool)?
+    package var waitForSpace: (() -> Bool)?
 
     init(
         storage: IO, directory: String, options: WALOptions, metadata: WALMetadata,
@@ -136,6 +136,9 @@ public final class WAL<IO: FileStorage> {
         lastIndex = max(lastIndex, snapshot.index)
     }
 
+    /// The one being written, and those before it that are in the dir.
+    package var segmentCount: Int { closed.count + 1 }
+
     /// Bytes in the batch that is not written yet.
     public var bufferedBytes: Int { buffer.count }
 
@@ -169,7 +172,7 @@ public final class WAL<IO: FileStorage> {
     }
 
     /// Whether a marker says so of everything that is durable.
-    var isMarked: Bool { failure != nil || vouchedBytes >= durableBytes }
+    package var isMarked: Bool { failure != nil || vouchedBytes >= durableBytes }
 
     /// Writes a marker, unsynced, if something is durable that no marker says is. To be called
     /// when there is nothing else to do.

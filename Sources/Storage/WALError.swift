@@ -34,6 +34,12 @@ public struct WALError: Error, Equatable, Sendable, CustomStringConvertible {
         case storage(StorageError)
     }
 
+    /// The call to the disk that failed, if that is what it is.
+    public var storage: StorageError? {
+        if case .storage(let error) = code { return error }
+        return nil
+    }
+
     public var code: Code
     public var file: String
     public var offsetBytes: Int

@@ -68,6 +68,12 @@ public final class SimulatedStorage: FileStorage {
     /// Calls made so far, failed ones included.
     public var callCount: Int { disk.withLock { $0.callCount } }
 
+    /// Power failed inside a call, and `crash()` has not brought the machine back yet.
+    public var isPoweredOff: Bool { disk.withLock { !$0.isUp } }
+
+    /// What all files with a name take.
+    public var usedBytes: Int { disk.withLock { $0.usedBytes } }
+
     /// The calls made since this was set, or nil: not kept.
     public var trace: [StorageCall]? {
         get { disk.withLock { $0.trace } }

@@ -5,6 +5,7 @@ import Logging
 import Raft
 import RaftModel
 import State
+import StateFiles
 import Storage
 import StorageIO
 
@@ -29,6 +30,8 @@ struct Boot: ~Copyable {
     /// The members of the running cluster that this one joins: they may call before its log says
     /// who they are. Empty for a member that has a log.
     let hosts: [Member]
+    /// The index that has to be applied before plain reads are answered.
+    let readableFrom: UInt64
     /// The dir is an etcd's, and has no snapshot of our own yet.
     let wantsSnapshot: Bool
 
@@ -59,7 +62,7 @@ struct Boot: ~Copyable {
         if isRestart {
             Logger(label: "etcdmain").notice(
                 "the server is already initialized as member before, starting as etcd member...")
-            if configuration.rejoins { try Salvage.run(directory, configuration) }
+            if configuration.rejoins { try salvage(directory, configuration) }
         } else {
             try checkNothingLivedHere(directory)
             configuration = try findMembers(configuration, directory)
@@ -67,6 +70,16 @@ struct Boot: ~Copyable {
         }
         Kvd.write(configuration.memberNotes(isFirstStart: !isRestart))
         return try recover(directory, configuration, isRestart: isRestart, hosts: hosts)
+    }
+
+    private static func salvage(
+        _ directory: DataDirectory<PosixStorage>, _ configuration: ServerConfiguration
+    ) throws(StartFailure) {
+        try StartFailure.recovering { () throws(RecoveryError) in
+            try Salvage.run(
+                directory, configuration.recoveryOptions,
+                unixSeconds: WallClock.unixNanoseconds / 1_000_000_000)
+        }
     }
 
     /// A dir without a log that has a snapshot or a mark was a member's: to begin anew in it would
@@ -167,7 +180,7 @@ struct Boot: ~Copyable {
 
     /// Writes the entries that every first member's log begins with, if they are not there yet.
     private static func fill(
-        _ recovery: inout Recovery, _ configuration: ServerConfiguration,
+        _ recovery: inout Recovery<PosixStorage>, _ configuration: ServerConfiguration,
         _ directory: DataDirectory<PosixStorage>
     ) throws(StartFailure) {
         let found = recovery.log
@@ -186,16 +199,7 @@ struct Boot: ~Copyable {
                 written there: remove it and start again, or go back to the flags of that start
                 """)
         }
-        let state = Bootstrap.hardState(members)
-        let entries = Bootstrap.entries(members)
-        let wal = recovery.wal
-        try StartFailure.catching { () throws(WALError) in
-            try wal.append(hardState: state, entries: entries)
-            try wal.sync()
-        }
-        (recovery.log.hardState, recovery.log.entries) = (state, entries)
-        recovery.log.lastIndex = UInt64(entries.count)
-        recovery.log.lastTerm = Bootstrap.term
+        do throws(RecoveryError) { try recovery.fill(members) } catch { throw StartFailure(error) }
         try forgetRegistration(directory)
     }
 
@@ -222,8 +226,9 @@ struct Boot: ~Copyable {
         _ directory: DataDirectory<PosixStorage>, _ configuration: ServerConfiguration,
         isRestart: Bool, hosts: [Member]
     ) throws(StartFailure) -> Boot {
-        var recovery = try Recovery.run(
-            directory, options: configuration.storeOptions, wal: configuration.walOptions)
+        var recovery = try StartFailure.recovering { () throws(RecoveryError) in
+            try Recovery.run(directory, configuration.recoveryOptions)
+        }
         for note in recovery.log.report.notes(lastIndex: recovery.log.lastIndex) {
             Logger(label: "wal").warning("\(note)")
         }
@@ -239,9 +244,15 @@ struct Boot: ~Copyable {
         let vote = try StartFailure.catching { () throws(StorageError) in
             try VoteRecord.open(directory.votePath, storage: directory.storage, member: member)
         }
-        if !isRejoining { try checkNothingIsMissing(recovery.log, mark, directory) }
+        if !isRejoining {
+            do throws(RecoveryError) { try recovery.checkNothingIsMissing(mark, directory) } catch {
+                throw StartFailure(error)
+            }
+        }
         if configuration.forcesNewCluster { try force(&recovery) }
-        try remember(vote, in: &recovery)
+        recovery.remember(vote)
+        let readableFrom = recovery.readableFrom(
+            mark.recalled, isRestart: isRestart, isRejoining: isRejoining)
         let verb = isRestart ? "restarting" : "starting"
         let commit = isRestart ? " at commit index \(recovery.log.hardState.commit)" : ""
         Logger(label: "etcdserver").info(
@@ -252,13 +263,14 @@ struct Boot: ~Copyable {
             snapshotStateBytes: recovery.snapshotStateBytes, mark: mark, vote: vote,
             isRestart: isRestart, isRejoining: isRejoining,
             isStateVoid: try hasNote(.stateIsVoid, directory), hosts: hosts,
+            readableFrom: readableFrom,
             wantsSnapshot: isRestart && !recovery.hasOwnSnapshot
                 && recovery.isEtcds)
     }
 
     /// Whether this member joined a running cluster and has got nothing of its log yet.
     private static func isStillJoining(
-        _ recovery: Recovery, _ directory: DataDirectory<PosixStorage>
+        _ recovery: Recovery<PosixStorage>, _ directory: DataDirectory<PosixStorage>
     ) throws(StartFailure) -> Bool {
         guard try hasNote(.joining, directory) else { return false }
         guard recovery.log.lastIndex > 0 else { return true }
@@ -272,20 +284,8 @@ struct Boot: ~Copyable {
         try StartFailure.catching { () throws(StorageError) in try directory.has(note) }
     }
 
-    /// A log that lost its end may have lost a vote with it; the record has not.
-    private static func remember(
-        _ record: VoteRecord<PosixStorage>, in recovery: inout Recovery
-    ) throws(StartFailure) {
-        guard let (term, vote) = record.recalled else { return }
-        var state = recovery.log.hardState
-        guard term > state.term || (term == state.term && state.vote == .none && vote != .none)
-        else { return }
-        (state.term, state.vote) = (term, vote)
-        recovery.log.hardState = state
-    }
-
     /// What etcd left, at the first start of a kvd on it.
-    private static func noteEtcd(_ recovery: Recovery, isRestart: Bool) {
+    private static func noteEtcd(_ recovery: Recovery<PosixStorage>, isRestart: Bool) {
         let log = recovery.log
         guard isRestart, log.report.writer != .kvd else { return }
         let version = recovery.state.clusterVersion.map { " of cluster version \($0.majorMinor)" }
@@ -301,7 +301,7 @@ struct Boot: ~Copyable {
     }
 
     /// `--force-new-cluster`: what is committed stays, and this member is the only one.
-    private static func force(_ recovery: inout Recovery) throws(StartFailure) {
+    private static func force(_ recovery: inout Recovery<PosixStorage>) throws(StartFailure) {
         let (base, commit) = (recovery.snapshot.index, recovery.log.hardState.commit)
         let kept = Array(recovery.log.entries.prefix(Int(commit - base)))
         let metadata = recovery.log.metadata
@@ -329,23 +329,6 @@ struct Boot: ~Copyable {
         recovery.log.lastTerm = recovery.log.entries.last?.term ?? recovery.snapshot.term
     }
 
-    /// What was applied was durable before. A log that ends earlier has lost entries at its end,
-    /// its last marker included, so that nothing in it says so.
-    private static func checkNothingIsMissing(
-        _ log: RecoveredLog, _ mark: borrowing CommitMark, _ directory: DataDirectory<PosixStorage>
-    ) throws(StartFailure) {
-        let applied = mark.recalled.applied
-        guard applied > log.lastIndex else { return }
-        throw StartFailure(
-            "wal",
-            """
-            the log in \(directory.walPath) ends at index \(log.lastIndex), but this member had \
-            applied entries up to \(applied) (\(directory.markPath)): entries that were acknowledged \
-            are missing at its end. Start it with --rejoin to fetch them from its peers, or restore \
-            the data dir from a backup
-            """)
-    }
-
     /// What Raft starts from.
     var restored: Raft.RestoredState {
         Raft.RestoredState(
@@ -353,16 +336,6 @@ struct Boot: ~Copyable {
             isRejoining: isRejoining, isStateVoid: isStateVoid)
     }
 
-    /// The index that has to be applied before plain reads are answered: what this member had
-    /// applied before, as far as it can be known; else all that its log has.
-    var readableFrom: UInt64 {
-        switch mark.recalled {
-        case .exact(let values) where isRejoining: values.commit
-        case .exact(let values): min(values.commit, log.lastIndex)
-        case .older(let values) where isRejoining: max(values.commit, log.lastIndex)
-        case .older, .unknown: isRestart ? log.lastIndex : log.hardState.commit
-        }
-    }
 }
 
 /// Why the server could not start, as lines for the log; exit 1 follows.
@@ -376,6 +349,14 @@ struct StartFailure: Error {
 
     init(_ package: String, _ text: String) {
         self.init(notes: [ConfigurationNote(.critical, package, text)])
+    }
+
+    init(_ error: RecoveryError) { self.init(error.label, error.description) }
+
+    static func recovering<Result>(
+        _ body: () throws(RecoveryError) -> Result
+    ) throws(StartFailure) -> Result {
+        do throws(RecoveryError) { return try body() } catch { throw StartFailure(error) }
     }
 
     /// Runs `body`; its error's description becomes the line.

@@ -224,8 +224,8 @@ final class EngineHost {
 
     /// Before any answer that shows the store leaves: it is what the next start may not fall behind.
     private func storeMark() {
-        guard engine.appliedIndex > markedIndex else { return }
-        markedIndex = engine.appliedIndex
+        guard let index = engine.shownIndex, index > markedIndex else { return }
+        markedIndex = index
         mark.store(
             CommitMark.Values(
                 commit: markedIndex, syncTimeNanoseconds: engine.clusterTime,

@@ -25,7 +25,7 @@ final class IncomingSnapshot: SnapshotSink, @unchecked Sendable {
     func finish() throws {
         var image: StateImage?
         let file = try receiver.finish(expecting: metadata) { reader in
-            image = try SnapshotLoader.decode(reader)
+            image = try SnapshotLoader<PosixStorage>.decode(reader)
         }
         guard let image else { preconditionFailure("finish has read it") }
         keeper.arrive(image, metadata, stateBytes: Int(file.stateBytes))

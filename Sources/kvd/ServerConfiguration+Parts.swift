@@ -5,7 +5,9 @@ import Discovery
 import KVServer
 import KeyStore
 import Logging
+import StateFiles
 import Storage
+import StorageIO
 
 /// What the parts are told of the configuration.
 extension ServerConfiguration {
@@ -46,5 +48,10 @@ extension ServerConfiguration {
         options.segmentFilesMax = walFilesMax
         options.archiveDirectory = walArchiveDirectory
         return options
+    }
+
+    var recoveryOptions: Recovery<PosixStorage>.Options {
+        Recovery.Options(
+            store: storeOptions, wal: walOptions, monotonic: MachineClock.monotonicNanoseconds)
     }
 }

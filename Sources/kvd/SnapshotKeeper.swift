@@ -107,7 +107,7 @@ final class SnapshotKeeper: Sendable {
                     saved snapshot at index \(image.index): \(image.nodeCount) keys, \
                     \(file.fileBytes) bytes, in \(took) ms
                     """)
-                removeOld()
+                removeOld(upTo: image.index)
                 done(
                     .success(
                         Saved(
@@ -155,9 +155,9 @@ final class SnapshotKeeper: Sendable {
     /// two processors and both are busy, one that went through took a third of the writes' time.
     private static let restRatio: Int64 = 7
 
-    private func removeOld() {
+    private func removeOld(upTo index: UInt64) {
         do throws(StorageError) {
-            for name in try directory.purge(keeping: filesMax) {
+            for name in try directory.purge(keeping: filesMax, upTo: index) {
                 counted.withLock { $0.purgedCount += 1 }
                 log.info("purged file \(directory.path(of: name)) successfully")
             }

@@ -61,6 +61,33 @@ import Testing
         #expect(cluster.answer(ticket, on: follower)?.isApplied == true)
     }
 
+    /// Until its log names a leader's snapshot durably, a restart would not have it: it is neither
+    /// shown nor noted. (kvd-sim, profile snapshots, seed 187: killed in between, a member did not
+    /// start any more, as its log ended before what the mark said it had applied.)
+    @Test func aSnapshotIsNotShownBeforeItIsDurable() throws {
+        let cluster = EngineCluster(size: 3) { configuration in
+            configuration.snapshotEntryCount = 20
+            configuration.catchUpEntries = 5
+        }
+        try #require(cluster.tick(until: { cluster.leader != nil }))
+        let leader = try #require(cluster.leader)
+        let follower = (leader + 1) % 3
+        let before = try #require(cluster[follower].shownIndex)
+        cluster.crash(follower)
+        fill(cluster, on: leader, 0..<200)
+        cluster.restart(follower)
+        cluster.stalledDisks = [follower]
+        try #require(
+            cluster.tick(until: { cluster[follower].appliedIndex > before + 100 }, limit: 100))
+        #expect(!cluster[follower].isReadable && cluster[follower].shownIndex == nil)
+        cluster.stalledDisks = []
+        try #require(
+            cluster.tick(
+                until: { cluster[follower].appliedIndex == cluster[leader].appliedIndex },
+                limit: 100))
+        #expect(cluster[follower].shownIndex == cluster[leader].appliedIndex)
+    }
+
     // MARK: Comparing the members' stores
 
     @Test func equalStoresAreFoundEqual() throws {

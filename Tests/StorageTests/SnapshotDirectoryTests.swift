@@ -44,6 +44,16 @@ import Testing
         #expect(try fixture.snapshots.list() == [name(6), name(5)])
     }
 
+    /// One that a leader sent and that the log may never take over pushes out none of our own.
+    /// (kvd-sim, profile snapshots: a member with `--max-snapshots 1` was left with a snapshot that its
+    /// log did not know.)
+    @Test func purgeDoesNotCountWhatIsNewerThanOurs() throws {
+        let fixture = try SnapshotFixture()
+        put((1...4).map { name($0) } + [name(9)], fixture)
+        #expect(try fixture.snapshots.purge(keeping: 1, upTo: 4) == [name(3), name(2), name(1)])
+        #expect(try fixture.snapshots.list() == [name(9), name(4)])
+    }
+
     /// A dir of etcd's stays as it is until the first own snapshot is safe.
     @Test func etcdsStayUntilOneOfOursIsNewer() throws {
         let fixture = try SnapshotFixture()

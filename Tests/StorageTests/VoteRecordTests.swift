@@ -145,6 +145,27 @@ import Testing
         #expect(record.recalled?.term == 6 && record.recalled?.vote == MemberID(2))
     }
 
+    /// Power failed when the record had a promise that the log had not: a start must not put the
+    /// log's older one in its place, or the next start would vote again. (kvd-sim, profile snapshots,
+    /// seed 3.)
+    @Test func anOlderLogTakesNoPromiseBack() throws {
+        let fixture = try LogFixture()
+        let wal = try fixture.create()
+        try wal.append(
+            hardState: HardState(term: 6, vote: MemberID(2), commit: 0), entries: [])
+        try wal.sync()
+        var record = try open(fixture.storage)
+        try record.store(term: 7, vote: MemberID(3))
+        let writer = LogWriter(
+            wal: wal, voteRecord: record, onDurable: { _ in }, onFailure: { _ in })
+        writer.submit(
+            LogBatch(
+                sequence: 1, hardState: HardState(term: 7, vote: .none, commit: 0), entries: []))
+        writer.stop()
+        let after = try open(fixture.storage)
+        #expect(after.recalled?.term == 7 && after.recalled?.vote == MemberID(3))
+    }
+
     /// What cannot be promised is not said to be.
     @Test func aPromiseThatFailsIsFatal() throws {
         let fixture = try LogFixture()

@@ -1,12 +1,10 @@
 import Cluster
-import Configuration
 import KeyStore
 import Logging
 import RaftModel
 import State
-import StateFiles
-import Storage
-import StorageIO
+package import Storage
+package import StorageIO
 
 /// `--rejoin`: makes of a damaged log one that a member can start from.
 ///
@@ -15,36 +13,37 @@ import StorageIO
 /// leader has told it how far it has to get, and it has got there (see `Raft+Rejoin`). Its highest
 /// term and vote come from the vote record, which lies apart from the log: without that record
 /// nobody knows what it promised, and it cannot rejoin.
-struct Salvage {
-    private let directory: DataDirectory<PosixStorage>
-    private let configuration: ServerConfiguration
+package struct Salvage<IO: FileStorage> {
+    private let directory: DataDirectory<IO>
+    private let options: Recovery<IO>.Options
+    private let unixSeconds: Int64
     private let metadata: WALMetadata
-    private static let logger = Logger(label: "etcdserver")
 
     /// Does nothing if the log is whole, or if it was salvaged before.
-    static func run(
-        _ directory: DataDirectory<PosixStorage>, _ configuration: ServerConfiguration
-    ) throws(StartFailure) {
-        let isUnderWay = try StartFailure.catching { () throws(StorageError) in
+    /// - Parameter unixSeconds: by the wall clock; names the log that is set aside.
+    package static func run(
+        _ directory: DataDirectory<IO>, _ options: Recovery<IO>.Options, unixSeconds: Int64
+    ) throws(RecoveryError) {
+        let isUnderWay = try RecoveryError.disk { () throws(StorageError) in
             try directory.has(.rejoining)
         }
         guard !isUnderWay else { return }
         let (found, damage) = try inspect(directory)
         guard let damage else {
-            logger.notice("--rejoin: the log is whole; starting as without it")
+            options.logger.notice("--rejoin: the log is whole; starting as without it")
             return
         }
         guard let metadata = found else {
-            throw StartFailure(
+            throw RecoveryError(
                 "etcdserver",
                 """
                 --rejoin: nothing in \(directory.walPath) says any more whose log it was. Remove this \
                 member from the cluster and add it again with an empty data dir
                 """)
         }
-        logger.warning("--rejoin: \(damage)")
+        options.logger.warning("--rejoin: \(damage)")
         let salvage = Salvage(
-            directory: directory, configuration: configuration, metadata: metadata)
+            directory: directory, options: options, unixSeconds: unixSeconds, metadata: metadata)
         try salvage.rebuild()
     }
 
@@ -52,8 +51,8 @@ struct Salvage {
 
     /// Whose log it is, as far as an intact record says it, and what is wrong with it; nil: nothing.
     private static func inspect(
-        _ directory: DataDirectory<PosixStorage>
-    ) throws(StartFailure) -> (WALMetadata?, damage: String?) {
+        _ directory: DataDirectory<IO>
+    ) throws(RecoveryError) -> (WALMetadata?, damage: String?) {
         var metadata: WALMetadata?
         let summary = try scan(directory, from: newestIndex(directory)) { record in
             if record.type == .metadata, record.isIntact, metadata == nil {
@@ -63,7 +62,7 @@ struct Salvage {
         }
         if let damage = summary.damage.first { return (metadata, "\(damage)") }
         guard let metadata else { return (nil, "it does not say whose it is") }
-        let mark = try StartFailure.catching { () throws(StorageError) in
+        let mark = try RecoveryError.disk { () throws(StorageError) in
             try CommitMark.open(
                 directory.markPath, storage: directory.storage, memberID: metadata.memberID)
         }
@@ -75,29 +74,29 @@ struct Salvage {
 
     /// What lies behind a snapshot is all that a start reads.
     private static func newestIndex(
-        _ directory: DataDirectory<PosixStorage>
-    ) throws(StartFailure) -> UInt64? {
-        try StartFailure.catching { () throws(StorageError) in
+        _ directory: DataDirectory<IO>
+    ) throws(RecoveryError) -> UInt64? {
+        try RecoveryError.disk { () throws(StorageError) in
             let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
             return try snapshots.list().first?.index
         }
     }
 
     private static func scan(
-        _ directory: DataDirectory<PosixStorage>, from index: UInt64?,
+        _ directory: DataDirectory<IO>, from index: UInt64?,
         _ visit: (LogRecord) -> Bool
-    ) throws(StartFailure) -> LogScanSummary {
+    ) throws(RecoveryError) -> LogScanSummary {
         do throws(WALError) {
             return try LogScan.run(
                 directory.walPath, storage: directory.storage, from: index, visit)
         } catch {
-            throw StartFailure("etcdserver", "--rejoin: \(error)")
+            throw RecoveryError("etcdserver", "--rejoin: \(error)", storage: error.storage)
         }
     }
 
     // MARK: What is left
 
-    private func rebuild() throws(StartFailure) {
+    private func rebuild() throws(RecoveryError) {
         let (snapshot, state) = try newestSnapshot()
         let (entries, commit) = try intactEntries(after: snapshot)
         try checkPeers(state, entries)
@@ -105,25 +104,25 @@ struct Salvage {
         var hardState = HardState(term: promise.term, vote: promise.vote, commit: snapshot.index)
         hardState.commit = max(
             snapshot.index, min(commit, entries.last?.index ?? snapshot.index))
-        let old = "\(directory.memberPath)/wal.damaged-\(WallClock.unixNanoseconds / 1_000_000_000)"
+        let old = "\(directory.memberPath)/wal.damaged-\(unixSeconds)"
         let (directory, storage) = (directory, directory.storage)
-        try StartFailure.catching { () throws(StorageError) in
+        try RecoveryError.disk { () throws(StorageError) in
             // From here on a start without the flag goes on where this one stops.
             try directory.leave(.rejoining)
             try storage.rename(directory.walPath, to: old)
             try storage.createDirectory(directory.walPath)
             try storage.syncDirectory(directory.memberPath)
         }
-        try StartFailure.catching { () throws(WALError) in
+        try RecoveryError.log { () throws(WALError) in
             let wal = try WAL.create(
                 in: directory.walPath, storage: storage, metadata: metadata,
-                options: configuration.walOptions)
+                options: options.wal)
             if snapshot.index > 0 { try wal.append(snapshot) }
             try wal.append(hardState: hardState, entries: entries)
             try wal.sync()
             try wal.close()
         }
-        Self.logger.notice(
+        options.logger.notice(
             """
             --rejoin: kept \(entries.count) entries behind the snapshot at index \(snapshot.index); \
             the rest comes from the leader, and until it is here this member does not vote. The \
@@ -131,14 +130,14 @@ struct Salvage {
             """)
     }
 
-    private func newestSnapshot() throws(StartFailure) -> (WALSnapshotRecord, MemberState) {
+    private func newestSnapshot() throws(RecoveryError) -> (WALSnapshotRecord, MemberState) {
         let snapshots = SnapshotDirectory(directory.snapPath, storage: directory.storage)
         let loader = SnapshotLoader(snapshots)
-        let names = try StartFailure.catching { () throws(StorageError) in try snapshots.list() }
-        let state = MemberState(options: configuration.storeOptions)
+        let names = try RecoveryError.disk { () throws(StorageError) in try snapshots.list() }
+        let state = MemberState(options: options.store)
         for name in names {
             guard let loaded = try? loader.load(name) else { continue }
-            state.restore(loaded.image, monotonic: MachineClock.monotonicNanoseconds)
+            state.restore(loaded.image, monotonic: options.monotonic)
             return (WALSnapshotRecord(index: name.index, term: name.term), state)
         }
         return (.none, state)
@@ -148,7 +147,7 @@ struct Salvage {
     /// first damage.
     private func intactEntries(
         after snapshot: WALSnapshotRecord
-    ) throws(StartFailure) -> ([Entry], commit: UInt64) {
+    ) throws(RecoveryError) -> ([Entry], commit: UInt64) {
         var entries: [Entry] = []
         var commit: UInt64 = 0
         _ = try Self.scan(directory, from: snapshot.index) { record in
@@ -172,10 +171,10 @@ struct Salvage {
     }
 
     /// Somebody must have what is missing.
-    private func checkPeers(_ state: MemberState, _ entries: [Entry]) throws(StartFailure) {
+    private func checkPeers(_ state: MemberState, _ entries: [Entry]) throws(RecoveryError) {
         let members = ForcedCluster.members(state.membership.ids, after: entries)
         guard members.filter({ $0 != metadata.memberID }).isEmpty else { return }
-        throw StartFailure(
+        throw RecoveryError(
             "etcdserver",
             """
             --rejoin: nothing that is left of \(directory.memberPath) names another member, so there is \
@@ -184,13 +183,13 @@ struct Salvage {
             """)
     }
 
-    private func promise() throws(StartFailure) -> (term: UInt64, vote: MemberID) {
-        let record = try StartFailure.catching { () throws(StorageError) in
+    private func promise() throws(RecoveryError) -> (term: UInt64, vote: MemberID) {
+        let record = try RecoveryError.disk { () throws(StorageError) in
             try VoteRecord.open(
                 directory.votePath, storage: directory.storage, member: metadata.memberID)
         }
         guard let promise = record.recalled else {
-            throw StartFailure(
+            throw RecoveryError(
                 "etcdserver",
                 """
                 --rejoin: \(directory.votePath) does not say what this member has promised, so it could \
