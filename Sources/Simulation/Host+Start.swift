@@ -183,6 +183,7 @@ extension Host {
         written = durable
         outstanding = []
         running.engine.onFact = { [unowned world] in world.count($0) }
+        running.engine.isReachable = { [unowned self] in world.isReachable($0, from: slot) }
         running.wal.noteOutOfSpace = { [unowned self] _ in ranOutOfSpace() }
         running.wal.waitForSpace = { [unowned self] in waitForSpace() }
         if isRestart { world.coverage.count(.restarted) }

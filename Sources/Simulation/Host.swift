@@ -225,7 +225,7 @@ final class Host {
     /// or not.
     private func shakeHands(_ running: Running) {
         guard !running.knowsAllPeers else { return }
-        for member in running.engine.membership.members where member.id != id {
+        for member in running.engine.membership.listed where member.id != id {
             guard !running.kvdPeers.contains(member.id), let peer = world.slot(of: member.id),
                 world.hosts[peer].isRunning, !world.network.isCut(slot, peer),
                 !world.network.isCut(peer, slot), world.diskRandom.chance(percent: 40)
@@ -238,10 +238,13 @@ final class Host {
     func updateFeatures() {
         guard let running else { return }
         let own = id
-        running.knowsAllPeers = running.engine.membership.ids.allSatisfy {
-            $0 == own || running.kvdPeers.contains($0)
+        let membership = running.engine.membership
+        running.knowsAllPeers = membership.listed.allSatisfy {
+            $0.id == own || running.kvdPeers.contains($0.id)
         }
-        running.engine.setAllMembersAreKvd(running.knowsAllPeers)
+        let areKvd = membership.ids.allSatisfy { $0 == own || running.kvdPeers.contains($0) }
+        // Before its log says so, a member does not know whom it has joined.
+        running.engine.setAllMembersAreKvd(areKvd && !membership.ids.isEmpty)
     }
 
     func learnVersions() {

@@ -237,7 +237,8 @@ struct Judge {
         let index = engine.appliedIndex
         guard let membership = oracle.membership(at: index) else { return }
         guard engine.membership.ids == membership.ids,
-            engine.membership.removed == membership.removed
+            engine.membership.removed == membership.removed,
+            engine.membership.newcomers == membership.newcomers
         else {
             throw Violation(
                 "equal members", "\(engine.memberID) has other members after entry \(index)")

@@ -131,10 +131,14 @@ extension World {
         case .failure(.refused): coverage.count(.memberChangeAmbiguous)
         case .failure:
             coverage.count(.memberChangeRefused)
-            if case .add(let slot) = wish, judge.oracle.membership[hosts[slot].id] == nil {
+            if case .add(let slot) = wish, !isListed(hosts[slot].id) {
                 hosts[slot].giveUp()
             }
         }
+    }
+
+    private func isListed(_ id: MemberID) -> Bool {
+        judge.oracle.membership[id] != nil || judge.oracle.membership.newcomer(id) != nil
     }
 
     /// A member that the others know to be removed hears of it when it knocks.

@@ -46,13 +46,20 @@ final class Oracle {
     func apply(_ entry: Entry) {
         let applied = state.apply(entry, monotonic: 0, wall: 0)
         hashes.append(state.contentHash)
-        if case .confChange(_, .success) = applied {
-            memberships.append((entry.index, state.membership))
-        }
+        if hasChangedMembers(applied) { memberships.append((entry.index, state.membership)) }
         guard state.store.hasNotifications else { return }
         for notification in state.store.takeNotifications() {
             events.append(Self.seen(notification.event))
             if notification.event.action == .expire { expiredCount += 1 }
+        }
+    }
+
+    private func hasChangedMembers(_ applied: Applied) -> Bool {
+        switch applied {
+        case .confChange(_, .success): true
+        case .command(let outcome):
+            if case .newcomer? = outcome.note { true } else { false }
+        default: false
         }
     }
 

@@ -208,8 +208,8 @@ extension World {
             case .diskFull, .tooManyRequests, .stateIsVoid:
                 coverage.count(.writeRefused)
                 reply(ticket, .refused)
-            case .timedOut, .timedOutLeaderLost, .stopped, .removed: reply(ticket, .unknown)
-            case .behind: preconditionFailure("only reads wait for an index")
+            case .timedOut, .timedOutLeaderLost, .stopped, .removed, .behind:
+                reply(ticket, .unknown)
             }
         default:
             coverage.count(.readFailed)

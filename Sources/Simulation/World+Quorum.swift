@@ -1,8 +1,15 @@
 import Cluster
 import RaftModel
 
-/// Who has what, as the judge asks it.
+/// Who has what, as the judge asks it, and who sees whom.
 extension World {
+    /// Whether a member would find another one there.
+    func isReachable(_ id: MemberID, from slot: Int) -> Bool {
+        guard let other = self.slot(of: id) else { return false }
+        return hosts[other].isRunning && !network.isCut(slot, other)
+            && !network.isCut(other, slot)
+    }
+
     /// Whether a majority has an entry durably: of the voters as the committing member counted them,
     /// `before` its turn or after it. What rot took from a member counts as there.
     func isDurable(

@@ -191,6 +191,12 @@ package final class World {
         guard clients.allSatisfy({ !$0.isWaiting && !$0.mustWriteOnce }) else { return false }
         let last = judge.oracle.events.last?.index ?? 0
         guard watchers.allSatisfy({ $0.next > last }) else { return false }
+        // Who was added has its vote, if it is there.
+        guard
+            judge.oracle.membership.newcomers.allSatisfy({ newcomer in
+                slot(of: newcomer.id).map { hosts[$0].isGone } ?? true
+            })
+        else { return false }
         let ids = judge.oracle.membership.ids
         guard let first = slot(of: ids[0]), let leader = hosts[first].engine?.leader,
             leader != .none
