@@ -11,10 +11,11 @@ import PackageDescription
 ///     Configuration                                  flags and environment
 ///     StateFiles                                     states from files: snapshots, then logs
 ///     State                                          what entries add up to; a snapshot's content
+///     Auth                                           users, roles, what they may do
 ///     Cluster                                        members, ids, versions
 ///     Raft   Storage   KeyStore   Logs               Raft and KeyStore: no I/O, no clock
 ///     RaftModel   StorageIO                          values and their bytes; the door to the disk
-///     ProtoWire   CKvd   CLZ4                     varints on raw bytes; C
+///     ProtoWire   CKvd   CLZ4   CCrypt            varints on raw bytes; C
 let features = ["ExistentialAny", "InternalImportsByDefault", "MemberImportVisibility"]
 let strict: [SwiftSetting] =
     features.map { .enableUpcomingFeature($0) } + [.treatAllWarnings(as: .error)]
@@ -27,6 +28,7 @@ let nioPosix = outside("NIOPosix", "swift-nio")
 let nioHTTP = outside("NIOHTTP1", "swift-nio")
 let log = outside("Logging", "swift-log")
 let arguments = outside("ArgumentParser", "swift-argument-parser")
+let crypto = outside("Crypto", "swift-crypto")
 let deque = outside("DequeModule", "swift-collections")
 let histogram = outside("Histogram", "hdrhistogram-swift")
 
@@ -61,6 +63,8 @@ let package = Package(
     targets: [
         .target(name: "CKvd"),
         .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+        .systemLibrary(
+            name: "CCrypt", pkgConfig: "libcrypt", providers: [.apt(["libcrypt-dev"])]),
         module("ProtoWire"),
         module("RaftModel", ["ProtoWire"]),
         module("Raft", ["RaftModel", deque]),
@@ -69,7 +73,8 @@ let package = Package(
         module("Storage", ["CKvd", "CLZ4", "Metrics", "ProtoWire", "RaftModel", "StorageIO"]),
         module("KeyStore"),
         module("Logs", [log]),
-        module("Cluster", ["RaftModel", outside("Crypto", "swift-crypto")]),
+        module("Cluster", ["RaftModel", crypto]),
+        module("Auth", ["CCrypt", "Cluster", "KeyStore", "RaftModel", crypto]),
         module("State", ["KeyStore", "Cluster", "RaftModel", "ProtoWire"]),
         module(
             "StateFiles",
@@ -89,8 +94,8 @@ let package = Package(
         module(
             "ClientAPI",
             [
-                "KVServer", "KeyStore", "Cluster", "Metrics", "Raft", "RaftModel", "Logs", nioCore,
-                nioPosix, nioHTTP, log,
+                "Auth", "KVServer", "KeyStore", "Cluster", "Metrics", "Raft", "RaftModel", "Logs",
+                nioCore, nioPosix, nioHTTP, log,
             ]),
         module(
             "Discovery",
@@ -132,6 +137,7 @@ let package = Package(
         tests("MetricsTests", ["Metrics"]),
         tests("LogsTests", ["Logs", log]),
         tests("ClusterTests", ["Cluster", "RaftModel"]),
+        tests("AuthTests", ["Auth", "KeyStore", "RaftModel", "State"]),
         tests(
             "StateTests",
             [

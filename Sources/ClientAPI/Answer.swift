@@ -7,7 +7,7 @@ enum Status: Int, CaseIterable {
     case movedPermanently
     case badRequest, unauthorized, forbidden, notFound, methodNotAllowed, preconditionFailed
     case requestTimeout, conflict, gone, bodyTooLarge, unsupportedMediaType
-    case expectationFailed, headersTooLarge
+    case expectationFailed, tooManyRequests, headersTooLarge
     case internalServerError, notImplemented, serviceUnavailable
 
     /// No failure: a redirection too, since it says what was asked.
@@ -37,6 +37,7 @@ enum Status: Int, CaseIterable {
         case .bodyTooLarge: "413 Request Entity Too Large"
         case .unsupportedMediaType: "415 Unsupported Media Type"
         case .expectationFailed: "417 Expectation Failed"
+        case .tooManyRequests: "429 Too Many Requests"
         case .headersTooLarge: "431 Request Header Fields Too Large"
         case .internalServerError: "500 Internal Server Error"
         case .notImplemented: "501 Not Implemented"

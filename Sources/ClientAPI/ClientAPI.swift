@@ -28,6 +28,10 @@
 /// A backup (`ClientServer+Backup`) and a large listing (`ClientServer+Reads`) are made while they
 /// are sent: their pieces on another thread, each when the connection can send it (`BodyTransfer`).
 ///
+/// With auth on, a request is let through by the gate first (`ClientServer+Gate`, `AuthGate`); one whose
+/// password has to be hashed waits, with all of its connection that come after it, and is then handled
+/// from its beginning again (`PasswordWorker`). With auth off that is one comparison.
+///
 /// On the way of a small request nothing is copied but the key and the answer: parameters are
 /// views of the request's bytes, a value goes from the socket's buffer into the log entry, and
 /// answers are put together in memory that is used again (`ByteWriter`). No Foundation, no

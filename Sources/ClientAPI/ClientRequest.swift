@@ -11,6 +11,10 @@ struct ClientRequest {
     var isBodyTooLarge = false
     /// Set by the connection, as only its server knows who is allowed.
     var grant = CrossOrigins.Grant.none
+    /// It has been handled before, and had to wait.
+    var isResumed = false
+    /// What was found out meanwhile.
+    var checked: CheckedCredentials?
 
     /// Whether it changes the store, if it is a keys request: such requests of one connection may
     /// be under way at the same time.

@@ -13,9 +13,11 @@ internal import KVServer
 ///     Transfer-Encoding: chunked
 ///
 /// The file says itself whether it is whole; so does the last chunk, which never comes if the
-/// backup fails. The path is kvd's own: an etcd answers 404.
+/// backup fails. The path is kvd's own: an etcd answers 404. With auth it is for the role root: a
+/// backup has everything in it, and the hashes of all passwords.
 extension ClientServer {
-    func backup() -> Handling {
+    func backup(_ request: ClientRequest, ticket: Ticket) -> Handling {
+        if let instead = checkRoot(request, ticket: ticket) { return instead }
         guard let backupProvider else {
             return .answer(
                 message("This member makes no backups.", .json(.notImplemented)))

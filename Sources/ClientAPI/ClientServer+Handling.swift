@@ -11,6 +11,11 @@ enum Handling {
     case proposed
     /// It is to be handled again when the engine says `.readable`.
     case waitsToRead
+    /// It is to be handled again, as if it had just come, when the engine says `.readable`.
+    case waitsForStore
+    /// The same, when its credentials have been checked.
+    case waitsForCheck
+    case changesAuth(PendingAuthChange)
     case watch(WatchOpening)
     case stream(BodyOpening)
     /// The engine has what a site wants written; with its `Outcome` one of the pages is sent.
@@ -24,6 +29,8 @@ struct WatchOpening {
     var isStream: Bool
     /// What the history had.
     var events: [Event]
+    /// Nil: it was not checked, because auth is off.
+    var access: WatchAccess?
 }
 
 extension ClientServer {
@@ -60,13 +67,16 @@ extension ClientServer {
             return handleKeys(request, target, ticket: ticket, isReadable: isReadable)
         case .endpoint(.backup, _):
             requestKind = .backup
-            return backup()
+            return backup(request, ticket: ticket)
         case .badTarget: return .answer(badRequest(""))
         // On every path, known or not.
         case _ where method == .OPTIONS: return .answer(Answer(.ok, nil))
         case .endpoint(.members, let target):
             requestKind = .members
             return members(request, target, ticket: ticket)
+        case .endpoint(.auth(let page), let target):
+            requestKind = .auth
+            return auth(page, request, target, ticket: ticket)
         case .endpoint(let endpoint, _):
             requestKind = RequestKind(endpoint)
             return .answer(answer(endpoint, request))
@@ -81,19 +91,18 @@ extension ClientServer {
         _ endpoint: Endpoint, _ request: ClientRequest
     ) -> Answer {
         switch endpoint {
-        case .keys, .members, .backup: preconditionFailure("these are handled apart")
+        case .keys, .members, .backup, .auth: preconditionFailure("these are handled apart")
         case .machines: machines()
         case .statsSelf: statsSelf()
         case .statsStore: statsStore()
         case .statsLeader: statsLeader()
         case .metrics: metrics()
-        case .authEnabled: authEnabled(request)
+        case .invalidAuthPath: invalidAuthPath()
         case .version: version()
         case .health: health()
         case .status: status()
         case .debugVariables: debugVariables()
         case .logLevel: setLogLevel(request)
-        case .absent: notFound()
         }
     }
 
@@ -173,6 +182,7 @@ extension ClientServer {
             case .badTarget: return badRequest("")
             case .redirection(let target): return redirection(target, isGet: false)
             case .methodNotAllowed(let route): return methodNotAllowed(route)
+            case .endpoint(.invalidAuthPath, _): return invalidAuthPath()
             case .endpoint, .notFound: return notFound()
             }
         }

@@ -16,6 +16,13 @@ extension ClientServer {
             return try withForm(of: request, method) { form throws(KeysFault) in
                 let keys = try KeysRequest.parse(
                     method, query: target.query, form: form, scratch: &formScratch)
+                count(keys, isResumed: request.isResumed)
+                if engine.authRevision != gate.openRevision,
+                    let instead = checkKeys(
+                        request, key: target.keysPath, keys, ticket: ticket)
+                {
+                    return instead
+                }
                 return handle(keys, target, ticket: ticket, isReadable: isReadable)
             }
         } catch {
@@ -46,15 +53,17 @@ extension ClientServer {
         return try result.get()
     }
 
+    private func count(_ keys: KeysRequest, isResumed: Bool) {
+        guard !isResumed else { return }
+        requestKind = RequestKind(keys)
+        requestOmitsNode = keys.omitsNode
+        meter.began(requestKind)
+    }
+
     private func handle(
         _ keys: KeysRequest, _ target: RequestTarget, ticket: Ticket, isReadable: Bool
     ) -> Handling {
-        if !isReadable {
-            requestKind = RequestKind(keys)
-            requestOmitsNode = keys.omitsNode
-            meter.began(requestKind)
-        }
-        let path = storePath(target.path)
+        let path = storePath(target.keysPath)
         if keys.operation == .write || keys.operation == .watch {
             if let fault = keyFault(path) { return .answer(answer(to: fault)) }
         }
@@ -88,9 +97,9 @@ extension ClientServer {
         }
     }
 
-    /// The store's path of what follows `/v2/keys`: below `/1`, without a slash at its end.
+    /// The store's path of a key: below `/1`, without a slash at its end.
     private func storePath(_ path: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
-        var key = UnsafeRawBufferPointer(rebasing: path[8...])
+        var key = path
         while key.last == UInt8(ascii: "/") {
             key = UnsafeRawBufferPointer(rebasing: key.dropLast())
         }
@@ -127,7 +136,7 @@ extension ClientServer {
             return .watch(
                 WatchOpening(
                     answer: .keys(.ok, storeIndex: index, at: appliedNow),
-                    isStream: keys.stream, events: start.events))
+                    isStream: keys.stream, events: start.events, access: gate.watchAccess))
         } catch {
             if error.code == .eventIndexCleared { meter.clearedWatch() }
             return .answer(answer(to: error))
@@ -140,18 +149,19 @@ extension ClientServer {
 
     // MARK: - Answers
 
-    /// - Parameter omitsNode: the client does not want to know what became of the key.
-    func answer(to outcome: Outcome, omitsNode: Bool) -> Answer {
+    /// - Parameter start: what the request is; perhaps none of keys, if it waited for the store.
+    func answer(to outcome: Outcome, of start: RequestMeter.Start) -> Answer {
         body.removeAll()
         switch outcome {
         case .applied(let event, let at):
-            if omitsNode {
+            if start.omitsNode {
                 body.append(actionOf: event)
             } else {
                 body.append(event: event)
             }
             return .keys(event.status, storeIndex: event.index, at: at)
         case .failed(let error): return answer(to: error)
+        case .refused where start.kind.keysMethod == nil: return internalError()
         case .refused(let refusal):
             return keysError(.raftInternal, cause: refusal.description, index: 0)
         case .memberChange(let kind, let result): return answer(toChange: kind, result)

@@ -13,20 +13,16 @@ extension ClientServer {
     func changeMembers(
         _ request: ClientRequest, _ rest: UnsafeRawBufferPointer, ticket: Ticket
     ) -> Handling {
-        if let refusal = refusalOfMemberChanges(to: request) { return .answer(refusal) }
+        if let instead = checkRoot(request, ticket: ticket) { return instead }
         do throws(MemberRequestFault) {
             let change = try conf(request, rest)
-            engine.propose(change, ticket: ticket)
+            engine.propose(change, isForced: isForced(request), ticket: ticket)
             gaveWork()
             return .proposed
         } catch {
             return .answer(answer(to: error))
         }
     }
-
-    /// Whether whoever sent `request` may not change who is a member: the place where the check of
-    /// the role root belongs once there is authorization. It comes before all other checks.
-    private func refusalOfMemberChanges(to request: ClientRequest) -> Answer? { nil }
 
     private func conf(
         _ request: ClientRequest, _ rest: UnsafeRawBufferPointer
@@ -44,6 +40,14 @@ extension ClientServer {
         case .DELETE: return ConfChange(kind: .remove, member: try memberID(rest))
         default: preconditionFailure("the route table lets no other method through")
         }
+    }
+
+    /// Whether the body says `"force":true`: the change is wanted whatever it does to the quorum.
+    private func isForced(_ request: ClientRequest) -> Bool {
+        guard let bytes = request.body, !request.isBodyTooLarge,
+            let body = try? JSONValue(parsing: Array(bytes.readableBytesView))
+        else { return false }
+        return body["force"] == .bool(true)
     }
 
     /// - Parameter rest: empty, or what begins with a slash.
@@ -111,6 +115,8 @@ extension ClientServer {
             answer.hasClusterID = true
             return answer
         case .failure(.membership(let error)): return answer(to: error, of: kind)
+        case .failure(.unreachable(let missing, let count)):
+            return message(text: refusal(missing, of: count), .json(.conflict))
         case .failure(.refused), .failure(.tooFewStarted): return internalError()
         }
     }
@@ -126,7 +132,15 @@ extension ClientServer {
         }
     }
 
-    private func internalError() -> Answer {
+    private func refusal(_ missing: [Member], of count: Int) -> String {
+        let names = missing.map { $0.name.isEmpty ? "\($0.id)" : "\($0.name) (\($0.id))" }
+        return
+            "etcdserver: this would leave the quorum to members that cannot be reached: of the "
+            + "\(count) that would be left, \(names.joined(separator: ", ")) cannot. Start or remove "
+            + "those first; a body of {\"force\":true} does it all the same"
+    }
+
+    func internalError() -> Answer {
         message("Internal Server Error", .json(.internalServerError))
     }
 }

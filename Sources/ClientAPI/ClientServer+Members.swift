@@ -15,7 +15,7 @@ extension ClientServer {
 
     private func listing(_ rest: UnsafeRawBufferPointer) -> Answer {
         if rest.isEmpty || ByteSearch.equal(rest, "/") {
-            body.append(MemberJSON.clientList(engine.membership.members))
+            body.append(MemberJSON.clientList(engine.membership.listed))
             return .json(.ok)
         }
         guard ByteSearch.equal(rest, "/leader") else {
@@ -48,17 +48,5 @@ extension ClientServer {
         body.append(jsonString: text)
         body.append("}")
         return answer
-    }
-
-    /// Whether authorization is on: it cannot be switched on.
-    func authEnabled(_ request: ClientRequest) -> Answer {
-        guard Capability.auth.isEnabled(clusterVersion: engine.clusterVersion) else {
-            return message(
-                "Not capable of accessing auth feature during rolling upgrades.",
-                Answer(.internalServerError, .json))
-        }
-        guard request.head.method == .GET else { return notFound() }
-        body.append("{\"enabled\":false}\n")
-        return .json(.ok)
     }
 }

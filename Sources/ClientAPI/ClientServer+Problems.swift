@@ -99,12 +99,14 @@ extension ClientServer {
                     help: "see that member's /v2/status and log: is it down, is its disk or the "
                         + "network slow?"))
         }
-        for member in engine.membership.members where !member.isStarted {
+        for member in engine.membership.listed where !member.isStarted {
+            let counts = engine.membership[member.id] != nil
             found.append(
                 Problem(
                     "not-started \(member.id)",
                     "member \(member.id) (\(member.peerURLs.joined(separator: ","))) was added and "
-                        + "has not started: it counts for the quorum",
+                        + "has not started: it "
+                        + (counts ? "counts for the quorum" : "does not vote yet"),
                     help: "start it, or remove it with DELETE /v2/members/\(member.id)"))
         }
         return found

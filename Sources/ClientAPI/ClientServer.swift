@@ -50,6 +50,9 @@ package final class ClientServer {
     private var lookedAt: Int64 = 0
     var problems = ProblemBoard()
     var attention = Attention()
+    var gate = AuthGate()
+    let passwords: PasswordWorker
+    let authLog = RateLimitedLog(Logger(label: "auth"))
     /// What the request handled last turned out to be.
     var requestKind = RequestKind.other
     var requestOmitsNode = false
@@ -80,6 +83,8 @@ package final class ClientServer {
         self.eventLoop = eventLoop
         self.configuration = configuration
         self.wake = wake
+        passwords = PasswordWorker(
+            eventLoop: eventLoop, waitingMax: configuration.passwordsWaitingMax)
         origins = CrossOrigins(configuration.allowedOrigins)
         encoder = AnswerEncoder(
             clusterID: engine.configuration.cluster.rawValue, origins: origins)
@@ -105,6 +110,7 @@ package final class ClientServer {
         answers: [(Ticket, Outcome)], notifications: [Notification]
     ) {
         eventLoop.assertInEventLoop()
+        if hasToRecheckWatches { recheckWatches() }
         if let site { followUp(answers, site) }
         for (ticket, outcome) in answers {
             connection(at: ticket.connection)?.take(outcome, number: ticket.request)
@@ -124,13 +130,37 @@ package final class ClientServer {
         }
     }
 
-    /// Ends watches that the store gave up, because its state was replaced by a snapshot's.
+    /// Users or roles have changed: `deliver`, even if there is nothing to hand over.
+    package var hasToRecheckWatches: Bool { engine.authRevision != gate.watchesRevision }
+
+    /// Ends watches that the store gave up: its state was replaced by a snapshot's, and they have
+    /// missed something between the two. The answer began with a 200, so the error is its body.
     package func endWatches(_ watchers: [WatcherID]) {
+        guard !watchers.isEmpty else { return }
+        let store = engine.store
+        sharedEvent.encode(
+            error: .eventIndexCleared,
+            cause: "this member's state was replaced by a snapshot of the leader, whose history "
+                + "begins at \(store.history.oldestIndex)", index: store.currentIndex)
+        // A request that was waiting behind a watch may encode another.
+        let last = sharedEvent
+        sharedEvent.forget()
         for watcher in watchers {
             let ticket = Ticket(watcher)
-            connection(at: ticket.connection)?.endWatch(number: ticket.request)
+            connection(at: ticket.connection)?.endWatch(last, number: ticket.request)
             meter.endedWatch()
         }
+        flush()
+    }
+
+    /// Ends the watches whose access says so. Here too the error is the end of the body.
+    func endWatches(where isOver: (WatchAccess?) -> Bool) {
+        sharedEvent.encode(
+            error: .unauthorized, cause: AuthGate.deniedText, index: 0)
+        // A request that was waiting behind a watch may encode another.
+        let last = sharedEvent
+        sharedEvent.forget()
+        for place in places { place.connection?.endWatch(last, where: isOver) }
         flush()
     }
 
@@ -194,7 +224,7 @@ package final class ClientServer {
         freePlaces.append(place)
     }
 
-    private func connection(at place: UInt32) -> ConnectionHandler? {
+    func connection(at place: UInt32) -> ConnectionHandler? {
         place < places.count ? places[Int(place)].connection : nil
     }
 

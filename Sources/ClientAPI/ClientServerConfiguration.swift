@@ -35,6 +35,9 @@ package struct ClientServerConfiguration: Sendable {
     /// Header fields of a request.
     package var headerFieldsMax = 256
 
+    /// Passwords that may wait to be hashed: some 3 s of work. Past it a request is refused.
+    package var passwordsWaitingMax = 64
+
     /// `--cors`: origins whose web pages may call; `*` among them: all.
     package var allowedOrigins: Set<String> = []
     /// What `/config/local/log` sets.

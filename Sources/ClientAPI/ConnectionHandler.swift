@@ -18,10 +18,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var place: UInt32 = 0
     private var intake = RequestIntake.idle
     private var order: RequestOrder
-    /// A read that waits: for the quorum, or for the store to have caught up.
-    private var pendingRead: ClientRequest?
     /// What to answer when writes of a site have ended, by the request's number.
     private var pagesAfterWrite: [UInt32: PageAfterWrite] = [:]
+    /// The request that waits to be handled again. Nothing starts before it has been.
+    private var paused: PausedRequest?
+    private var authChange: (number: UInt32, change: PendingAuthChange)?
     private var watch: Watch?
     /// The answer that is being made while it is sent.
     private var transfer: BodyTransfer?
@@ -43,9 +44,17 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// A connection that has sent a large answer gives its memory back.
     private static let keptBytesMax = 64 << 10
 
+    private struct PausedRequest {
+        var request: ClientRequest
+        let number: UInt32
+        /// It was the read itself that waited.
+        let mayReadAfter: Bool
+    }
+
     /// The request that holds the connection as a watch.
     private struct Watch {
         let number: UInt32
+        let access: WatchAccess?
         let isStream: Bool
         let isHTTP10: Bool
     }
@@ -81,7 +90,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         cancelWatch()
         transfer?.cancel()
         transfer = nil
-        pendingRead = nil
+        (paused, authChange) = (nil, nil)
         server.remove(place: place, nextNumber: order.nextNumber)
     }
 
@@ -224,14 +233,28 @@ final class ConnectionHandler: ChannelDuplexHandler {
             RequestMeter.Start(
                 kind: server.requestKind, omitsNode: server.requestOmitsNode, at: begun),
             of: number)
+        carryOut(handling, request, number)
+    }
+
+    private func carryOut(_ handling: Handling, _ request: ClientRequest, _ number: UInt32) {
         switch handling {
         case .answer(let answer): send(answer, number)
         case .proposed: break
-        case .waitsToRead: pendingRead = request
+        case .waitsToRead: pause(request, number, mayReadAfter: true)
+        case .waitsForStore, .waitsForCheck: pause(request, number, mayReadAfter: false)
+        case .changesAuth(let change):
+            authChange = (number, change)
+            order.hold()
         case .watch(let start): open(start, request, number)
         case .stream(let start): open(start, request.framing, number)
         case .pageAfterWrite(let pages): pagesAfterWrite[number] = pages
         }
+    }
+
+    private func pause(_ request: ClientRequest, _ number: UInt32, mayReadAfter: Bool) {
+        paused = PausedRequest(request: request, number: number, mayReadAfter: mayReadAfter)
+        paused?.request.isResumed = true
+        order.hold()
     }
 
     /// Sends an answer whose body lies in the server's memory.
@@ -259,30 +282,57 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// What the engine says to a request that had to wait.
     func take(_ outcome: Outcome, number: UInt32) {
         guard order.placement(of: number) != .gone else { return }
-        if case .readable = outcome, let request = pendingRead {
-            pendingRead = nil
-            resume(request, number)
+        if authChange?.number == number {
+            proceed { server.proceed(&$0, outcome, ticket: $1) }
         } else if !pagesAfterWrite.isEmpty,
             let pages = pagesAfterWrite.removeValue(forKey: number)
         {
             send(server.answer(to: outcome, pages), number)
+        } else if case .readable = outcome, let paused, paused.number == number {
+            resume(paused)
         } else {
-            pendingRead = nil
-            let omitsNode = order.start(of: number).omitsNode
-            send(server.answer(to: outcome, omitsNode: omitsNode), number)
+            if paused?.number == number {
+                paused = nil
+                order.release()
+            }
+            send(server.answer(to: outcome, of: order.start(of: number)), number)
         }
         advance()
     }
 
-    private func resume(_ request: ClientRequest, _ number: UInt32) {
-        let ticket = Ticket(connection: place, request: number)
-        switch server.handle(request, ticket: ticket, isReadable: true) {
-        case .answer(let answer): send(answer, number)
-        case .watch(let start): open(start, request, number)
-        case .stream(let start): open(start, request.framing, number)
-        case .proposed, .waitsToRead, .pageAfterWrite:
-            preconditionFailure("a read that may read is answered")
-        }
+    /// What was found out about the credentials of a request that waits.
+    func resume(_ checked: CheckedCredentials, number: UInt32) {
+        guard var paused, paused.number == number else { return }
+        paused.request.checked = checked
+        resume(paused)
+        advance()
+    }
+
+    private func resume(_ paused: PausedRequest) {
+        self.paused = nil
+        order.release()
+        let ticket = Ticket(connection: place, request: paused.number)
+        let handling = server.handle(
+            paused.request, ticket: ticket, isReadable: paused.mayReadAfter)
+        carryOut(handling, paused.request, paused.number)
+    }
+
+    // MARK: - Changes of users and roles
+
+    func resume(hash: [UInt8], number: UInt32) {
+        guard authChange?.number == number else { return }
+        proceed { server.proceed(&$0, hash: hash, ticket: $1) }
+        advance()
+    }
+
+    private func proceed(_ step: (inout PendingAuthChange, Ticket) -> Answer?) {
+        guard let number = authChange?.number, var change = authChange?.change else { return }
+        let answer = step(&change, Ticket(connection: place, request: number))
+        authChange = (number, change)
+        guard let answer else { return }
+        authChange = nil
+        order.release()
+        send(answer, number)
     }
 
     // MARK: - Watches
@@ -291,7 +341,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let framing = request.framing
         server.writeHeadOfStream(start.answer, framing: framing, into: &outgoing)
         wantFlush()
-        watch = Watch(number: number, isStream: start.isStream, isHTTP10: framing.isHTTP10)
+        watch = Watch(
+            number: number, access: start.access, isStream: start.isStream,
+            isHTTP10: framing.isHTTP10)
         for event in start.events {
             server.sharedEvent.encode(event)
             take(server.sharedEvent, number: number)
@@ -312,10 +364,25 @@ final class ConnectionHandler: ChannelDuplexHandler {
         if !watch.isStream { finishWatch() }
     }
 
+    /// Ends the watch with what is in `last`, if it is over for who asked for it.
+    func endWatch(_ last: SharedEvent, where isOver: (WatchAccess?) -> Bool) {
+        guard let watch, isOver(watch.access) else { return }
+        cancelWatch()
+        self.watch = watch
+        endWatch(last, number: watch.number)
+    }
+
     /// Ends the response without an event.
     func endWatch(number: UInt32) {
         guard let watch, watch.number == number else { return }
         if !watch.isHTTP10 { outgoing.writeString(ChunkEnd.text) }
+        finishWatch()
+    }
+
+    /// Ends the response with what is in `last`.
+    func endWatch(_ last: SharedEvent, number: UInt32) {
+        guard let watch, watch.number == number, let context else { return }
+        write(last.slice(isStream: false, isHTTP10: watch.isHTTP10), context)
         finishWatch()
     }
 
@@ -451,8 +518,10 @@ final class ConnectionHandler: ChannelDuplexHandler {
             endWatch(number: watch.number)
         }
         order.end()
-        // Nobody waits with the end of this member for the end of such an answer.
-        if transfer != nil { context?.close(promise: nil) }
+        // Nobody waits with the end of this member for the end of such an answer, or for a hash.
+        if transfer != nil || paused?.request.head.headers.contains(name: "Authorization") == true {
+            context?.close(promise: nil)
+        }
         advance()
     }
 

@@ -52,7 +52,7 @@ extension RequestKind {
         case .members: self = .members
         case .machines: self = .machines
         case .statsSelf, .statsStore, .statsLeader: self = .stats
-        case .authEnabled: self = .auth
+        case .auth, .invalidAuthPath: self = .auth
         case .version: self = .version
         case .health: self = .health
         case .status: self = .status
@@ -60,7 +60,6 @@ extension RequestKind {
         case .metrics: self = .metrics
         case .debugVariables: self = .debug
         case .logLevel: self = .log
-        case .absent: self = .other
         }
     }
 }

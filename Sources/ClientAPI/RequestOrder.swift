@@ -60,6 +60,8 @@ struct RequestOrder {
     /// The client will send nothing more.
     private var hasInputEnded = false
     private let inFlightMax: Int
+    /// The request started last has not got its place in the log yet: none may overtake it.
+    private var isHeld = false
 
     /// - Parameters:
     ///   - firstNumber: requests are numbered from here, wrapping.
@@ -97,6 +99,12 @@ struct RequestOrder {
         guard case .open = phase else { return }
         waiting.append(arrival)
     }
+
+    /// The last one started waits for something else than the log.
+    mutating func hold() { isHeld = true }
+
+    /// It goes on, or has been answered.
+    mutating func release() { isHeld = false }
 
     mutating func expectContinue() { isContinueOwed = true }
 
@@ -138,6 +146,7 @@ struct RequestOrder {
     }
 
     private func canStart(isWrite: Bool) -> Bool {
+        guard !isHeld else { return false }
         guard let last = started.last else { return true }
         return isWrite && last.isWrite && started.count < inFlightMax
     }

@@ -10,6 +10,11 @@ struct RequestTarget {
     /// Whether the cleaned path differs from `path`: the answer is then a redirection.
     var needsCleaning: Bool
 
+    /// Of a path that begins with `/v2/keys`: what follows.
+    var keysPath: UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(rebasing: path["/v2/keys".utf8.count...])
+    }
+
     /// - Returns: nil if the target is no path, or has a broken percent escape.
     static func parse(
         _ line: UnsafeRawBufferPointer, scratch: inout ByteWriter

@@ -32,21 +32,20 @@ enum Endpoint: Equatable {
     case keys
     case members, machines
     case statsSelf, statsStore, statsLeader
-    case authEnabled
+    case auth(ClientServer.AuthPage), invalidAuthPath
     case version, health, status
     case backup
     case metrics
     case debugVariables, logLevel
-    /// Known, but nothing is served there yet: the 404 page.
-    case absent
 }
 
 /// One line of the route table.
 struct Route {
-    enum Scope { case exact, below }
+    enum Scope { case exact, child, below }
 
     let path: StaticString
-    /// `below`: everything that continues `path`, which ends in a slash.
+    /// `below`: everything that continues `path`, which ends in a slash. `child`: by one component,
+    /// which may have a slash after it.
     let scope: Scope
     let methods: MethodSet
     /// The `Allow` header of a 405, in etcd's order.
@@ -65,8 +64,16 @@ struct Route {
     func matches(_ path: UnsafeRawBufferPointer) -> Bool {
         switch scope {
         case .exact: ByteSearch.equal(path, self.path)
+        case .child: isParent(of: path)
         case .below: ByteSearch.hasPrefix(path, self.path)
         }
+    }
+
+    private func isParent(of path: UnsafeRawBufferPointer) -> Bool {
+        guard ByteSearch.hasPrefix(path, self.path) else { return false }
+        let rest = UnsafeRawBufferPointer(rebasing: path[self.path.utf8CodeUnitCount...])
+        let slash = ByteSearch.first(UInt8(ascii: "/"), in: rest) ?? rest.count
+        return slash > 0 && slash + 1 >= rest.count
     }
 }
 
@@ -118,13 +125,15 @@ enum RouteTable {
         Route("/v2/stats/self", .exact, .get, "GET", .statsSelf),
         Route("/v2/stats/leader", .exact, .get, "GET", .statsLeader),
         Route("/v2/stats/store", .exact, .get, "GET", .statsStore),
-        Route("/v2/auth/roles", .exact, .get, "GET", .absent),
-        Route("/v2/auth/roles/", .exact, .get, "GET", .absent),
-        Route("/v2/auth/roles/", .below, authMethods, authAllow, .absent),
-        Route("/v2/auth/users", .exact, .get, "GET", .absent),
-        Route("/v2/auth/users/", .exact, .get, "GET", .absent),
-        Route("/v2/auth/users/", .below, authMethods, authAllow, .absent),
-        Route("/v2/auth/enable", .exact, authMethods, authAllow, .authEnabled),
+        Route("/v2/auth/roles", .exact, .get, "GET", .auth(.roles)),
+        Route("/v2/auth/roles/", .exact, .get, "GET", .auth(.roles)),
+        Route("/v2/auth/roles/", .child, authMethods, authAllow, .auth(.roles)),
+        Route("/v2/auth/roles/", .below, .all, "", .invalidAuthPath),
+        Route("/v2/auth/users", .exact, .get, "GET", .auth(.users)),
+        Route("/v2/auth/users/", .exact, .get, "GET", .auth(.users)),
+        Route("/v2/auth/users/", .child, authMethods, authAllow, .auth(.users)),
+        Route("/v2/auth/users/", .below, .all, "", .invalidAuthPath),
+        Route("/v2/auth/enable", .exact, authMethods, authAllow, .auth(.enabled)),
         Route("/version", .exact, .get, "GET", .version),
         Route("/health", .exact, .get, "GET", .health),
         Route("/v2/status", .exact, .get, "GET", .status),

@@ -32,6 +32,21 @@ struct SharedEvent {
         id = event.id
         scratch.writer.removeAll()
         scratch.writer.append(event: event)
+        frame()
+    }
+
+    /// What ends a watch that cannot go on.
+    mutating func encode(error code: ErrorCode, cause: String, index: UInt64) {
+        forget()
+        scratch.writer.removeAll()
+        var cause = cause
+        cause.withUTF8 {
+            scratch.writer.append(error: code, cause: UnsafeRawBufferPointer($0), index: index)
+        }
+        frame()
+    }
+
+    private mutating func frame() {
         let text = scratch.writer.bytes
         bytes = ByteBuffer()
         bytes.reserveCapacity(text.count + 32)

@@ -9,6 +9,8 @@ package struct Membership: Equatable, Sendable {
     package private(set) var members: [Member]
     /// Ids that were removed: no member will ever have one of them again.
     package private(set) var removed: Set<MemberID>
+    /// Members that do not vote yet, sorted by id; none of them is one of `members` or `removed`.
+    package private(set) var newcomers: [Member] = []
 
     package init(_ members: [Member] = [], removed: Set<MemberID> = []) {
         precondition(Set(members.map(\.id)).count == members.count, "ids of members are unique")
@@ -22,6 +24,33 @@ package struct Membership: Equatable, Sendable {
     }
 
     package var ids: [MemberID] { members.map(\.id) }
+
+    /// Members and newcomers, as those who ask see them; sorted by id.
+    package var listed: [Member] {
+        newcomers.isEmpty ? members : (members + newcomers).sorted { $0.id < $1.id }
+    }
+
+    package func newcomer(_ id: MemberID) -> Member? { newcomers.first { $0.id == id } }
+
+    /// Takes over what the key of a newcomer says now, if it still says anything; returns what that
+    /// meant. Throws if the newcomer cannot become a member as things are.
+    package mutating func settle(
+        _ id: MemberID, _ newcomer: Newcomer
+    ) throws(MembershipError) -> Effect {
+        guard self[id] == nil else { throw MembershipError(.idExists, id) }
+        guard !removed.contains(id) else { throw MembershipError(.idRemoved, id) }
+        let old = self.newcomer(id)
+        newcomers.removeAll { $0.id == id }
+        switch newcomer {
+        case .removed:
+            removed.insert(id)
+            return .removed(id)
+        case .waiting(let member):
+            newcomers.append(member)
+            newcomers.sort { $0.id < $1.id }
+            return old == nil ? .added(member) : .updated(member)
+        }
+    }
 
     /// All client URLs, sorted: the body of `/v2/machines`, joined by `, `.
     package var clientURLs: [String] {
@@ -82,12 +111,14 @@ package struct Membership: Equatable, Sendable {
         try validate(change.kind, change.member, context: context)
         switch (change.kind, context) {
         case (.add, let member?):
+            newcomers.removeAll { $0.id == member.id }
             insert(member)
             return .added(member)
         case (.update, let member?):
             return .updated(update(change.member, peerURLs: member.peerURLs))
         case (.remove, _):
             members.removeAll { $0.id == change.member }
+            newcomers.removeAll { $0.id == change.member }
             removed.insert(change.member)
             return .removed(change.member)
         case (.add, nil), (.update, nil):
@@ -122,6 +153,20 @@ package struct Membership: Equatable, Sendable {
             throw MembershipError(.unreadableContext, change.member)
         }
         return member
+    }
+
+    /// Whether a newcomer may have these URLs: nobody listed but itself has one of them.
+    package func validate(newcomer: Member) throws(MembershipError) {
+        guard self[newcomer.id] == nil else { throw MembershipError(.idExists, newcomer.id) }
+        guard !removed.contains(newcomer.id) else {
+            throw MembershipError(.idRemoved, newcomer.id)
+        }
+        let wanted = Set(newcomer.peerURLs)
+        for other in listed where other.id != newcomer.id {
+            guard wanted.isDisjoint(with: other.peerURLs) else {
+                throw MembershipError(.peerURLExists, newcomer.id)
+            }
+        }
     }
 
     private func position(of id: MemberID) -> Int? {

@@ -10,6 +10,16 @@ package enum StorePath {
     package static let removedMembers = "/0/removed_members"
     package static let version = "/0/version"
 
+    /// What becomes of members that do not vote yet: see `Newcomer`.
+    package static let newcomers = "/0/kvd/newcomers"
+
+    package static func newcomer(_ id: MemberID) -> String { "\(newcomers)/\(id)" }
+    /// The newcomer that `path` is of; nil for any other path.
+    package static func newcomer(at path: some StringProtocol) -> MemberID? {
+        guard path.hasPrefix(newcomers + "/") else { return nil }
+        return MemberID(hex: path.dropFirst(newcomers.count + 1))
+    }
+
     package static func member(_ id: MemberID) -> String { "\(members)/\(id)" }
     /// Its peer URLs: created when the member is added.
     package static func raftAttributes(_ id: MemberID) -> String { "\(member(id))/raftAttributes" }

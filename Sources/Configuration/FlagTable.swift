@@ -74,8 +74,8 @@ enum FlagTable {
             "dns-server", .text, .clustering, since: "kvd 0.1",
             "HOST[:PORT] of the DNS server to ask for them, instead of those of resolv.conf."),
         .init(
-            "strict-reconfig-check", .boolean, default: "false", .clustering, since: "2.2",
-            "Refuses changes of the membership that would cost the quorum."),
+            "strict-reconfig-check", .boolean, default: "true", .clustering, since: "2.2",
+            "Refuses changes of the membership that would cost the quorum (etcd: only if set)."),
     ]
 
     private static let proxy: [FlagDefinition] = [

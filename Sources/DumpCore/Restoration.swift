@@ -111,7 +111,9 @@ package struct Restoration {
     static func image(
         of state: MemberState, with members: [Member]
     ) throws(DumpError) -> StateImage {
-        for path in [StorePath.members, StorePath.removedMembers, StorePath.version] {
+        for path in [
+            StorePath.members, StorePath.removedMembers, StorePath.newcomers, StorePath.version,
+        ] {
             var request = Request(method: .delete, path: Array(path.utf8))
             (request.isDirectory, request.recursive) = (true, true)
             apply(request, to: state.store)

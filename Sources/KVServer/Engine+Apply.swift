@@ -37,14 +37,16 @@ extension Engine {
         switch pending.take(command.id) {
         case .client(let ticket)?: effects.answers.append((ticket, outcome))
         case .publication?: published()
+        case .memberChange(let ticket, let kind)?: answerNewcomerChange(ticket, kind, command)
         // Ids are given once, and this one was given to a conf change.
-        case .memberChange?, nil: break
+        case .promotion?, nil: break
         }
     }
 
     private func take(_ note: Applied.ClusterNote) {
         switch note {
         case .hashReported(let report): hashReported(report)
+        case .newcomer(let id, let result): newcomerChanged(id, result)
         case .attributesUnreadable(let id):
             serverLog.warning("member \(id) published what is no JSON of a member")
         case .versionUnreadable(let text):

@@ -94,7 +94,7 @@ extension Engine {
         put(Array(StorePath.version.utf8), Array(version.description.utf8), owner: nil)
     }
 
-    private func put(_ path: [UInt8], _ value: [UInt8], owner: PendingRequests.Owner?) {
+    func put(_ path: [UInt8], _ value: [UInt8], owner: PendingRequests.Owner?) {
         path.withUnsafeBytes { path in
             value.withUnsafeBytes { value in
                 var view = RequestView()

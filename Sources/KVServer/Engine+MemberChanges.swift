@@ -10,22 +10,42 @@ extension Engine {
     /// `Effects`, under `ticket`: when the change is applied, or when time is up.
     ///
     /// Its id is set here.
-    package func propose(_ change: ConfChange, ticket: Ticket) {
+    ///
+    /// - Parameter isForced: whatever it does to the quorum.
+    package func propose(_ change: ConfChange, isForced: Bool = false, ticket: Ticket) {
         if let refusal = refusalOfProposals {
             return answer(ticket, change.kind, .failure(.refused(refusal)))
         }
-        if configuration.refusesUnsafeReconfiguration,
-            !membership.keepsQuorum(after: change.kind, change.member)
+        if proposeNewcomerChange(change, ticket) { return }
+        if configuration.refusesUnsafeReconfiguration, !isForced,
+            let fault = faultOfQuorum(after: change)
         {
-            serverLog.warning(
-                "re-configuration failed due to not enough started members: \(membership.standing)")
-            return answer(ticket, change.kind, .failure(.tooFewStarted))
+            return answer(ticket, change.kind, .failure(fault))
         }
         var change = change
         change.id = requestIDs.next()
         pending.add(
             .memberChange(ticket, change.kind), id: change.id, deadline: now + requestTimeout)
         memberChanges.add(change)
+    }
+
+    /// What `--strict-reconfig-check` has against a change; nil: nothing.
+    private func faultOfQuorum(after change: ConfChange) -> MemberChangeFault? {
+        guard membership.keepsQuorum(after: change.kind, change.member) else {
+            serverLog.warning(
+                "re-configuration failed due to not enough started members: \(membership.standing)")
+            return .tooFewStarted
+        }
+        guard change.kind == .remove, membership[change.member] != nil else { return nil }
+        let left = membership.members.filter { $0.id != change.member }
+        let missing = left.filter { $0.id != configuration.member && !isReachable($0.id) }
+        guard left.count - missing.count <= left.count / 2, !left.isEmpty else { return nil }
+        serverLog.warning(
+            """
+            re-configuration failed: \(missing.count) of the \(left.count) members that would be left \
+            cannot be reached
+            """)
+        return .unreachable(missing, of: left.count)
     }
 
     /// Proposes the next conf change, if it is its turn and there is a leader to take it.
@@ -56,14 +76,19 @@ extension Engine {
     ) {
         guard let id = Self.id(ofConfChange: entry) else { return }
         memberChanges.settled(id)
-        guard case .memberChange(let ticket, let kind)? = pending.take(id) else { return }
-        answer(ticket, kind, result.mapError(MemberChangeFault.membership))
+        switch pending.take(id) {
+        case .memberChange(let ticket, let kind)?:
+            answer(ticket, kind, result.mapError(MemberChangeFault.membership))
+        case .promotion(let newcomer)?: promoted(newcomer, result)
+        case .client?, .publication?, nil: break
+        }
     }
 
     func answer(
         _ ticket: Ticket, _ kind: ConfChange.Kind,
         _ result: Result<Membership.Effect, MemberChangeFault>
     ) {
+        newcomersAsked[ticket] = nil
         effects.answers.append((ticket, .memberChange(kind, result)))
     }
 

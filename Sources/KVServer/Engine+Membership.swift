@@ -26,7 +26,10 @@ extension Engine {
     }
 
     /// To be called when the membership has changed.
-    func noteMembership() { isMember = membership[configuration.member] != nil }
+    func noteMembership() {
+        isMember = membership[configuration.member] != nil
+        raft.setNonVoters(membership.newcomers.map(\.id))
+    }
 
     private func describe(_ effect: Membership.Effect) {
         switch effect {

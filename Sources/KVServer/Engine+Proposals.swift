@@ -74,6 +74,7 @@ extension Engine {
         case .memberChange(let ticket, let kind):
             answer(ticket, kind, .failure(.refused(refusal)))
         case .publication: isPublishing = false
+        case .promotion: isPromoting = false
         }
     }
 

@@ -58,7 +58,7 @@ extension Engine {
     private static var catchUpBytes: Int { 32 << 20 }
 
     private func compactLog() {
-        let isAlone = membership.members.count < 2
+        let isAlone = membership.listed.count < 2
         let index = raft.compactionIndex(
             behind: min(snapshotIndex, raft.appliedIndex),
             keepingEntries: isAlone ? 0 : Self.catchUpEntries, bytes: Self.catchUpBytes)
@@ -82,11 +82,13 @@ extension Engine {
 
     /// Puts a leader's snapshot in the place of the state; it is durable, and of that many bytes.
     ///
-    /// Returns the watchers that can no longer be served: whether they missed something, nobody can
-    /// tell them any more.
+    /// Watchers are told what they missed, if the snapshot's history has it. Returns those that cannot
+    /// be.
     package func install(_ image: StateImage, stateBytes: Int) -> [WatcherID] {
         let before = state.appliedIndex
-        let cancelled = state.restore(image, monotonic: now)
+        let cancelled = state.restore(
+            image, monotonic: now, isContinuation: !raft.isStateVoid)
+        effects.notifications += store.takeNotifications()
         snapshotIndex = image.index
         policy.restarted(stateBytes: stateBytes)
         hashes.removeAll()

@@ -52,6 +52,12 @@ package final class Engine {
     package internal(set) var isMember = false
     package internal(set) var isPublished = false
     var isPublishing = false
+    /// Newcomers whose addition was asked of this member, and by whom.
+    var newcomersAsked: [Ticket: MemberID] = [:]
+    /// This member leads, and a newcomer's conf change is on its way.
+    var isPromoting = false
+    /// Whether another member is there, as far as this one can see.
+    package var isReachable: (MemberID) -> Bool = { _ in true }
     var isVersionProposed = false
     var versionCheckDue: Int64?
     var lastSyncProposedAt: Int64
@@ -102,6 +108,8 @@ package final class Engine {
     package var membership: Membership { state.membership }
     package var clusterVersion: SemanticVersion? { state.clusterVersion }
     package var appliedIndex: UInt64 { state.appliedIndex }
+    /// Changes whenever something may have changed below `/2`: users, roles, and whether auth is on.
+    package var authRevision: UInt64 { state.authRevision }
     /// Of the log in memory, durable or not.
     package var lastLogIndex: UInt64 { raft.lastIndex }
     package var firstLogIndex: UInt64 { raft.firstIndex }
@@ -123,6 +131,7 @@ package final class Engine {
         guard stopReason == nil else { return }
         askAgain()
         performDuties()
+        promoteNewcomer()
     }
 
     /// Takes messages from other members.

@@ -62,6 +62,8 @@ package enum MemberChangeFault: Error, Equatable, Sendable {
     case refused(Refusal)
     /// `--strict-reconfig-check`: too few members are started to be a quorum after it.
     case tooFewStarted
+    /// The same check: these are too many of those that would be left, and cannot be reached.
+    case unreachable([Member], of: Int)
 }
 
 /// What came of a request that had to wait.

@@ -26,6 +26,8 @@ struct PendingRequests {
         case memberChange(Ticket, ConfChange.Kind)
         /// The engine's own: publication of name and client URLs.
         case publication
+        /// The engine's own, as leader: the conf change that makes a newcomer a member.
+        case promotion(MemberID)
     }
 
     /// An id's counting part; what lies above is the member's (`RequestIDGenerator`).

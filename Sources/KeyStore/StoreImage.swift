@@ -29,12 +29,17 @@ extension Store {
         restore(image)
     }
 
-    /// Puts `image` in the place of everything. All watchers are cancelled, since events that
-    /// they wait for may be in the part of the history they can no longer see: the caller ends
-    /// their answers, and their clients ask again.
+    /// Puts `image` in the place of everything.
+    ///
+    /// Watchers are told what has happened between the two states, as far as the image's history
+    /// knows it, and wait on. Those for whom something may be missing are cancelled, and returned: the
+    /// caller ends their answers, and their clients ask again.
+    ///
+    /// - Parameter isContinuation: the image is a later state of the same cluster. If not, all watchers
+    ///   are cancelled.
     @discardableResult
-    package func restore(_ image: StoreImage) -> [WatcherID] {
-        let cancelled = hub.cancelAll()
+    package func restore(_ image: StoreImage, isContinuation: Bool = true) -> [WatcherID] {
+        let seen = currentIndex
         removedContent = RemovedContent()
         tree = image.tree
         counters = image.statistics
@@ -48,7 +53,22 @@ extension Store {
             index += 1
         }
         queue = image.hasExpiring ? ExpiryQueue(scheduling: image.walk()) : ExpiryQueue()
-        return cancelled
+        guard isContinuation, currentIndex >= seen else { return hub.cancelAll() }
+        return catchUpWatchers(since: seen + 1)
+    }
+
+    private func catchUpWatchers(since next: UInt64) -> [WatcherID] {
+        let lost = hub.cancel { path, isRecursive, since in
+            let since = max(since, next)
+            return since < history.oldestIndex
+                && history.dropped.mayConcern(path, isRecursive: isRecursive, since: since)
+        }
+        var index = max(next, history.oldestIndex)
+        while hub.count > 0, let event = history[index] {
+            if !event.isRefresh { hub.notifyOfPast(event) }
+            index += 1
+        }
+        return lost
     }
 }
 

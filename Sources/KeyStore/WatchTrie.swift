@@ -41,6 +41,18 @@ struct WatchTrie {
         }
     }
 
+    /// The path whose place it is.
+    func path(of place: Place) -> [UInt8] {
+        var names: [[UInt8]] = []
+        var place = place
+        while place != Self.root {
+            names.append(entries[place].name)
+            place = entries[place].parent
+        }
+        guard !names.isEmpty else { return [StorePath.slash] }
+        return names.reversed().flatMap { [StorePath.slash] + $0 }
+    }
+
     /// Hash values differ from run to run, and nothing that can be seen depends on them.
     private static func hash(_ name: UnsafeRawBufferPointer, _ parent: Place) -> Int {
         var hasher = Hasher()

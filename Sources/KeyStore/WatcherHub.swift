@@ -71,6 +71,23 @@ struct WatcherHub {
         return ids
     }
 
+    /// Removes the watchers for whom `isLost`, and returns them in ascending order.
+    mutating func cancel(
+        where isLost: (_ path: UnsafeRawBufferPointer, _ isRecursive: Bool, _ since: UInt64) -> Bool
+    ) -> [WatcherID] {
+        var lost: [WatcherID] = []
+        for place in watchers.indices where !watchers[place].isEmpty {
+            trie.path(of: place).withUnsafeBytes { path in
+                for watcher in watchers[place]
+                where isLost(path, watcher.isRecursive, watcher.sinceIndex) {
+                    lost.append(watcher.id)
+                }
+            }
+        }
+        for id in lost { _ = cancel(id) }
+        return lost.sorted { $0.rawValue < $1.rawValue }
+    }
+
     /// The list's last takes the place of the one removed.
     private mutating func remove(at slot: Int, of place: WatchTrie.Place) {
         let id = watchers[place][slot].id
@@ -88,6 +105,23 @@ struct WatcherHub {
     ///
     /// - Parameter removed: the item taken out of the tree, with its content, if it was a directory.
     mutating func notify(_ event: Event, removed: Item?) {
+        notify(event) { hub, place in
+            if let removed, event.removesDirectory { hub.tellBelow(place, event, removed) }
+        }
+    }
+
+    /// Finds the watchers of an event of which only the history knows: if it removed a directory, what
+    /// was in it is not known any more, and all who watch below it are told.
+    mutating func notifyOfPast(_ event: Event) {
+        notify(event) { hub, place in
+            if event.removesDirectory { hub.tellAllBelow(place, event) }
+        }
+    }
+
+    @inline(__always)
+    private mutating func notify(
+        _ event: Event, tellBelow: (inout WatcherHub, WatchTrie.Place) -> Void
+    ) {
         if locations.isEmpty { return }
         let key = event.key
         let hiddenStart = Self.lastHiddenStart(key)
@@ -105,9 +139,7 @@ struct WatcherHub {
             guard let next else { return }
             place = next
         }
-        if let removed, event.removesDirectory {
-            tellBelow(place, event, removed)
-        }
+        tellBelow(&self, place)
         tell(place, event) { _ in true }
         trie.prune(place) { [watchers] in watchers[$0].isEmpty }
     }
@@ -156,6 +188,21 @@ struct WatcherHub {
                 if item.isDirectory { pending.append((child, item)) }
             }
         }
+        tell(visited, event)
+    }
+
+    private mutating func tellAllBelow(_ top: WatchTrie.Place, _ event: Event) {
+        var visited: [WatchTrie.Place] = []
+        trie.forEachChild(of: top) { child, _ in visited.append(child) }
+        var next = 0
+        while next < visited.count {
+            trie.forEachChild(of: visited[next]) { child, _ in visited.append(child) }
+            next += 1
+        }
+        tell(visited, event)
+    }
+
+    private mutating func tell(_ visited: [WatchTrie.Place], _ event: Event) {
         for place in visited { tell(place, event) { _ in true } }
         // Deepest last in `visited`: pruning from the end frees parents after their children.
         for place in visited.reversed() {

@@ -2,8 +2,10 @@ public import RaftModel
 
 /// Who takes part. One change at a time; it takes effect on each member when it is applied there.
 extension Raft {
-    /// The members as of the last applied conf change, in ascending order.
-    public var confState: ConfState { ConfState(members: members.ids) }
+    /// The members as of the last applied conf change, in ascending order: those that vote.
+    public var confState: ConfState {
+        ConfState(members: members.all.filter(\.isVoter).map(\.id))
+    }
 
     public func isMember(_ id: MemberID) -> Bool { members.position(of: id) != nil }
 
@@ -21,6 +23,21 @@ extension Raft {
     /// Adds a member that gets the log but does not vote, if `isVoter` is false.
     mutating func addMember(_ member: MemberID, isVoter: Bool) {
         members.add(member, isVoter: isVoter, next: log.lastIndex + 1)
+    }
+
+    /// Says who else gets the log, and counts for nothing: members that are on their way to become
+    /// some. Those that vote are passed over; whoever got the log so far and is not named gets it no
+    /// more.
+    ///
+    /// This is no conf change: no majority depends on it, so members may differ in it, and only a
+    /// leader's list has any effect. A conf change makes a voter of one of them. A snapshot's members
+    /// take the place of all, so that it has to be said again then.
+    public mutating func setNonVoters(_ ids: [MemberID]) {
+        for known in members.all where !known.isVoter && !ids.contains(known.id) {
+            members.remove(known.id)
+            snapshotsWanted.removeAll { $0.member == known.id }
+        }
+        for id in ids where id != .none { addMember(id, isVoter: false) }
     }
 
     private mutating func removeMember(_ member: MemberID) {

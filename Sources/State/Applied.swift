@@ -35,5 +35,6 @@ package enum Applied {
         case versionUnreadable(String)
         case attributesUnreadable(MemberID)
         case hashReported(HashReport)
+        case newcomer(MemberID, Result<Membership.Effect, MembershipError>)
     }
 }

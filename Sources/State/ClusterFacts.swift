@@ -15,6 +15,12 @@ struct ClusterFacts {
             members.append(Self.member(id, tree))
         }
         membership = Membership(members, removed: removed)
+        for id in Self.ids(below: StorePath.newcomers, tree) {
+            let value = Self.value(at: StorePath.newcomer(id), tree)
+            guard let newcomer = value.flatMap({ Newcomer(id, value: $0) }) else { continue }
+            // One that has become a member, or was one, is as the above say.
+            _ = try? membership.settle(id, newcomer)
+        }
         version = Self.value(at: StorePath.version, tree).flatMap {
             SemanticVersion(String(decoding: $0, as: UTF8.self))
         }

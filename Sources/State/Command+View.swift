@@ -27,6 +27,10 @@ extension Command {
 }
 
 extension UnsafeRawBufferPointer {
+    /// Whether the path does not lie below `/1`, where clients' keys are.
+    @inline(__always)
+    var isOutsideClientNamespace: Bool { count < 2 || self[1] != UInt8(ascii: "1") }
+
     /// Whether the path lies below `/0/`: what a member needs to know about the cluster.
     var isBelowClusterNamespace: Bool {
         count > 3 && self[0] == UInt8(ascii: "/") && self[1] == UInt8(ascii: "0")

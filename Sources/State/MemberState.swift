@@ -12,6 +12,9 @@ package final class MemberState {
     package private(set) var appliedIndex: UInt64 = 0
     package private(set) var appliedTerm: UInt64 = 0
     package private(set) var clock = ClusterClock()
+    /// Another one with each change outside the keys of clients: below `/2` are users and roles.
+    /// (Nothing there has a time to live.)
+    package private(set) var authRevision: UInt64 = 0
     /// Takes over what an etcd 3.x left, of which only the v2 part counts: its cluster version is no
     /// hindrance, and entries that are none of the v2 API's are passed over.
     package var acceptsAnyVersion = false
@@ -78,8 +81,9 @@ package final class MemberState {
         }
         if command.method == .sync {
             clock.applied(syncTime: view.time, monotonic: monotonic)
-        } else if view.path.isBelowClusterNamespace, case .event = outcome.result {
-            outcome.note = clusterKeyChanged(view)
+        } else if view.path.isOutsideClientNamespace, case .event = outcome.result {
+            if view.path.isBelowClusterNamespace { outcome.note = clusterKeyChanged(view) }
+            authRevision += 1
         }
         return outcome
     }
@@ -90,12 +94,24 @@ package final class MemberState {
         if path == StorePath.version {
             return versionChanged(String(decoding: view.value, as: UTF8.self))
         }
+        if let id = StorePath.newcomer(at: path) { return newcomerChanged(id, view) }
         guard let id = StorePath.memberPublished(at: path) else { return nil }
         guard let attributes = try? MemberJSON.attributes(from: Array(view.value)) else {
             return .attributesUnreadable(id)
         }
         membership.publish(attributes, of: id)
         return nil
+    }
+
+    private func newcomerChanged(_ id: MemberID, _ view: RequestView) -> Applied.ClusterNote? {
+        guard view.method == .put, let newcomer = Newcomer(id, value: Array(view.value)) else {
+            return nil
+        }
+        do throws(MembershipError) {
+            return .newcomer(id, .success(try membership.settle(id, newcomer)))
+        } catch {
+            return .newcomer(id, .failure(error))
+        }
     }
 
     private func versionChanged(_ text: String) -> Applied.ClusterNote {
@@ -173,14 +189,19 @@ package final class MemberState {
 
     /// Puts `image` in the place of everything. Returns the watchers that can no longer be served.
     ///
-    /// - Parameter monotonic: this machine's clock now, from which the cluster's goes on.
+    /// - Parameters:
+    ///   - monotonic: this machine's clock now, from which the cluster's goes on.
+    ///   - isContinuation: it is a later state of what is here; see `Store.restore`.
     @discardableResult
-    package func restore(_ image: StateImage, monotonic: Int64) -> [WatcherID] {
-        let cancelled = store.restore(image.store)
+    package func restore(
+        _ image: StateImage, monotonic: Int64, isContinuation: Bool = true
+    ) -> [WatcherID] {
+        let cancelled = store.restore(image.store, isContinuation: isContinuation)
         (appliedIndex, appliedTerm) = (image.index, image.term)
         let facts = ClusterFacts(store.tree)
         membership = facts.membership
         clusterVersion = facts.version
+        authRevision += 1
         clock = ClusterClock()
         if image.clusterTime > 0 {
             clock.applied(syncTime: image.clusterTime, monotonic: monotonic)

@@ -1,7 +1,7 @@
 /// What a member can do beyond etcd 2.3, as it says in the header `X-Kvd-Features` of its requests
 /// and answers on the peer port: a comma list of names. No etcd sends the header or looks at it.
 ///
-///     X-Kvd-Features: prevote,checkquorum,readindex,transfer,batch,snapshots
+///     X-Kvd-Features: prevote,checkquorum,readindex,transfer,batch,snapshots,newcomers
 ///
 /// Unknown names are passed over, so that a newer kvd can say more than an older one knows.
 package struct PeerFeatures: OptionSet, Hashable, Sendable {
@@ -23,9 +23,13 @@ package struct PeerFeatures: OptionSet, Hashable, Sendable {
     /// Takes snapshots as streamed files.
     package static let snapshots = PeerFeatures(rawValue: 1 << 5)
 
+    /// Knows members that do not vote yet, and makes voters of them when it leads.
+    package static let newcomers = PeerFeatures(rawValue: 1 << 6)
+
     /// All that this kvd can do.
     package static let supported: PeerFeatures = [
         .preVote, .checkQuorum, .readIndex, .leaderTransfer, .batchedProposals, .snapshots,
+        .newcomers,
     ]
 
     package static let headerName = "X-Kvd-Features"
@@ -33,6 +37,7 @@ package struct PeerFeatures: OptionSet, Hashable, Sendable {
     private static let names: [(name: String, feature: PeerFeatures)] = [
         ("prevote", .preVote), ("checkquorum", .checkQuorum), ("readindex", .readIndex),
         ("transfer", .leaderTransfer), ("batch", .batchedProposals), ("snapshots", .snapshots),
+        ("newcomers", .newcomers),
     ]
 
     /// Reads the header's value; nil is an absent header: a member that is not kvd.

@@ -1,3 +1,5 @@
+internal import NIOCore
+
 /// What probing one peer has shown.
 package struct PeerHealth: Equatable, Sendable {
     package private(set) var probeCount: UInt64 = 0
@@ -42,6 +44,8 @@ package struct PeerHealth: Equatable, Sendable {
 /// One peer's figures, for metrics and status pages. Counts are since the peer was added.
 package struct PeerStatistics: Equatable, Sendable {
     package internal(set) var isActive = false
+    /// Monotonic nanoseconds of the last change of `isActive`, or of the beginning.
+    package internal(set) var changedAt = NIODeadline.now().uptimeNanoseconds
     /// Empty for a member that is not kvd, or not yet known to be.
     package internal(set) var features: PeerFeatures = []
     package internal(set) var sentMessageCount: UInt64 = 0
@@ -55,4 +59,11 @@ package struct PeerStatistics: Equatable, Sendable {
     package internal(set) var health = PeerHealth()
 
     package init() {}
+
+    /// Whether it could not be reached for at least so long: a connection that is just being made, or
+    /// made anew, says nothing.
+    package func isMissing(for time: Duration) -> Bool {
+        let silence = NIODeadline.now().uptimeNanoseconds &- changedAt
+        return !isActive && .nanoseconds(Int64(silence)) >= time
+    }
 }

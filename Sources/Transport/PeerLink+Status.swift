@@ -89,12 +89,14 @@ extension PeerLink {
     private func setActive() {
         guard isMember, !statistics.isActive else { return }
         statistics.isActive = true
+        statistics.changedAt = NIODeadline.now().uptimeNanoseconds
         transport.log.log(.info, "the connection with \(id) became active")
     }
 
     private func setInactive() {
         guard isMember, statistics.isActive else { return }
         statistics.isActive = false
+        statistics.changedAt = NIODeadline.now().uptimeNanoseconds
         transport.log.log(.info, "the connection with \(id) became inactive")
     }
 

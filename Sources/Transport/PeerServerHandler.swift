@@ -79,6 +79,12 @@ final class PeerServerHandler: ChannelInboundHandler {
         switch action {
         case .wait: break
         case .answer(let answer): send(answer, context)
+        case .deliver(let message, _, var answer) where !transport.takesPosts(from: message.from):
+            var refusal = PeerResponse.error(.notFound, "error sender not found")
+            refusal.headers += answer.response.headers
+            answer.response = refusal
+            send(answer, context)
+            transport.refused(message)
         case .deliver(let message, let caller, let answer):
             // The answer first: what the message starts may take its time.
             send(answer, context)

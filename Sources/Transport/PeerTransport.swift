@@ -29,6 +29,7 @@ package final class PeerTransport {
     private var links: [PeerLink] = []
     /// Members or callers that are sent POSTs only.
     private var remotes: [PeerLink] = []
+    let strangers = Strangers()
     private var connections: [ObjectIdentifier: PeerServerHandler] = [:]
     private var listeners: [Listener] = []
     private var snapshotSenders: [SnapshotSender] = []
@@ -93,6 +94,7 @@ package final class PeerTransport {
             return link
         }
         for link in old where !links.contains(where: { $0 === link }) { link.stop() }
+        strangers.known(links.map(\.id))
         for remote in remotes where self[member: remote.id] != nil { remote.stop() }
         remotes.removeAll(where: \.isStopped)
         for link in links where !old.contains(where: { $0 === link }) { link.start() }
@@ -113,6 +115,12 @@ package final class PeerTransport {
             remotes.append(PeerLink(peer, isMember: false, self))
         }
     }
+
+    /// Where the other members are, as far as this one knows.
+    var memberURLs: [[EndpointURL]] { links.map(\.urls.all) }
+
+    /// This member joins, and its log has not told it yet whom.
+    var knowsNobody: Bool { links.isEmpty && delegate?.members.isEmpty ?? true }
 
     /// Sends messages, those to one peer on one stream in one write. Never fails: what cannot go
     /// is dropped, and the delegate is told later. Messages of local kinds stay here.

@@ -80,10 +80,13 @@ final class SnapshotReception {
             return refuse(.badRequest, "the snapshot does not begin with a message of one")
         }
         let local = transport.configuration.member
-        // As for a message by POST, the sender need not be known: it is not to one that joins.
         guard MessageVerdict.judge(message, local: local, peer: nil) == .deliver,
-            transport.standing(of: message.from) != .removed
-        else { return refuse(.preconditionFailed, "the message is not from a member to this one") }
+            transport.standing(of: message.from) != .removed,
+            transport.takesPosts(from: message.from)
+        else {
+            transport.refused(message)
+            return refuse(.preconditionFailed, "the message is not from a member to this one")
+        }
         guard transport.hasRoomForSnapshot(from: message.from) else {
             return refuse(.serviceUnavailable, "busy with other snapshots")
         }

@@ -3,6 +3,7 @@ internal import Cluster
 /// Which of a peer's URLs is used: one as long as it works, then the next, round and round.
 struct URLPicker {
     private var urls: [EndpointURL]
+    var all: [EndpointURL] { urls }
     private var position = 0
 
     init(_ urls: [EndpointURL]) {

@@ -82,6 +82,11 @@ final class EngineHost {
     func start(_ parts: Parts, _ beginning: Beginning) {
         precondition(self.parts == nil, "a host starts once")
         self.parts = parts
+        let configuration = engine.configuration
+        let patience = configuration.heartbeatInterval * configuration.electionTicks
+        engine.isReachable = { [weak peers = parts.peers] in
+            !(peers?.statistics(of: $0)?.isMissing(for: patience) ?? true)
+        }
         // A snapshot brings its members with it; those in the log come when it is applied.
         updatePeers(parts)
         parts.peers.addRemotes(beginning.hosts)
@@ -149,7 +154,9 @@ final class EngineHost {
         if !effects.messages.isEmpty { parts.peers.send(effects.messages) }
         storeMark()
         if effects.peersChanged { updatePeers(parts) }
-        if !effects.answers.isEmpty || !effects.notifications.isEmpty {
+        if !effects.answers.isEmpty || !effects.notifications.isEmpty
+            || parts.clients.hasToRecheckWatches
+        {
             parts.clients.deliver(
                 answers: effects.answers, notifications: effects.notifications)
         }
@@ -231,7 +238,7 @@ final class EngineHost {
     }
 
     private func updatePeers(_ parts: Parts) {
-        let others = engine.membership.members.filter { $0.id != engine.configuration.member }
+        let others = engine.membership.listed.filter { $0.id != engine.configuration.member }
         parts.peers.update(peers: others.compactMap(Peer.init))
         updateFeatures()
     }
@@ -319,10 +326,12 @@ extension EngineHost: PeerTransportDelegate {
 
     func standing(of member: MemberID) -> PeerStanding {
         if engine.membership.removed.contains(member) { return .removed }
-        return engine.membership[member] == nil ? .unknown : .member
+        let membership = engine.membership
+        let known = membership[member] ?? membership.newcomer(member)
+        return known == nil ? .unknown : .member
     }
 
-    var members: [Member] { engine.membership.members }
+    var members: [Member] { engine.membership.listed }
     var clusterVersion: SemanticVersion? { engine.clusterVersion }
 }
 

@@ -97,7 +97,7 @@ struct LiveProblems {
     func peers(_ others: [(id: MemberID, name: String, statistics: PeerStatistics)]) -> [Problem] {
         var found: [Problem] = []
         for (id, name, statistics) in others {
-            if !statistics.isActive {
+            if statistics.isMissing(for: .seconds(1)) {
                 found.append(
                     Problem(
                         "unreachable \(id)", "there is no connection to member \(name)",

@@ -23,8 +23,9 @@ import Testing
             switch RouteTable.resolve(line, method, scratch: &scratch) {
             case .badTarget: return "400"
             case .notFound: return "404"
-            case .endpoint(.absent, _): return "404"
             case .methodNotAllowed(let route): return "405 \(route.allow)"
+            case .endpoint(.auth(let page), let target):
+                return "auth.\(page) \(String(decoding: target.path, as: UTF8.self))"
             case .endpoint(let endpoint, let target):
                 return "\(endpoint) \(String(decoding: target.path, as: UTF8.self))"
             case .redirection(let target):

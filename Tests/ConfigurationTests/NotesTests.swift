@@ -52,6 +52,26 @@ import Testing
         #expect(lines.last?.text.hasPrefix("advertise client URLs = ") == true)
     }
 
+    @Test func theDefaultRouteIsTheOneWithTheLowestMetric() {
+        let text = """
+            Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+            wlan0\t00000000\t0100A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0
+            eth1\t0000000A\t00000000\t0001\t0\t0\t0\t000000FF\t0\t0\t0
+            eth0\t00000000\t0100000A\t0003\t0\t0\t100\t00000000\t0\t0\t0
+            eth9\t00000000\t0100000A\t0002\t0\t0\t1\t00000000\t0\t0\t0
+            tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0
+            """
+        // eth9 is down, and tun0's covers half of all addresses only.
+        #expect(Machine.defaultInterface(routes: text) == "eth0")
+        #expect(Machine.defaultInterface(routes: "Iface\tDestination") == nil)
+    }
+
+    @Test func thisMachineHasAnAddressForItself() {
+        let machine = Machine.system { _, _ in false }
+        #expect(machine.address("lo") == "127.0.0.1")
+        #expect(machine.address("no-such-interface") == nil)
+    }
+
     @Test func everyUnbuiltFeatureIsRefusedByName() throws {
         let faults = try configuration(["-cert-file", "c", "-proxy", "on"]).faultsOfUnbuiltFeatures
         #expect(

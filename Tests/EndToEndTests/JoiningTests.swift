@@ -34,7 +34,7 @@ import Testing
         #expect(own["clientURLs"] as? [String] == [fourth.clientURL])
         #expect(own["peerURLs"] as? [String] == [fourth.peerURL])
         #expect(own["id"] as? String == fourth.id)
-        // It counts: of four, three are a quorum.
+        // Listed with its name, it has been made a voter; of four, three are a quorum.
         cluster.members[0].killNine()
         try waitUntil("a write on the fourth", within: .seconds(20)) {
             try fourth.client().request("PUT", "/v2/keys/on", form: "value=1").status < 300

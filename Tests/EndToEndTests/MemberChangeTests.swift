@@ -68,26 +68,53 @@ import Testing
         }
     }
 
-    @Test func theStrictCheckWantsAStartedQuorum() throws {
-        let cluster = try started(
-            KvdCluster(
-                size: 3,
-                extra: [
-                    "--heartbeat-interval", "20", "--election-timeout", "200",
-                    "--strict-reconfig-check",
-                ]))
-        let client = try cluster.client(1)
-        // Three of five are a quorum, three of six are not.
-        for port in 1...2 {
+    /// Neither members that were never started nor a strict check keep a cluster from growing.
+    @Test func aMemberThatWasNeverSeenCostsNoQuorum() throws {
+        let cluster = try started(KvdCluster(size: 1))
+        let client = try cluster.client(0)
+        for port in 1...3 {
             let added = try client.json(
                 "POST", "/v2/members", #"{"peerURLs":["http://127.0.0.1:\#(port)"]}"#)
-            #expect(added.status == 201)
+            #expect(added.status == 201, "\(added.text)")
+            #expect(try client.request("PUT", "/v2/keys/a", form: "value=1").status < 300)
         }
-        let refused = try client.json(
-            "POST", "/v2/members", #"{"peerURLs":["http://127.0.0.1:3"]}"#)
-        #expect(refused.status == 500)
-        #expect(refused.text == #"{"message":"Internal Server Error"}"#)
-        #expect(cluster.members[1]?.log.contains("not enough started members") == true)
+        #expect(try members(on: 0, cluster).count == 4)
+        cluster.killNine(0)
+        try cluster.start(0)
+        try cluster.waitReady()
+        #expect(try members(on: 0, cluster).count == 4)
+    }
+
+    @Test func aQuorumIsNotLeftToMembersThatAreDown() throws {
+        let cluster = try started(KvdCluster(size: 3))
+        let (asked, live, dead) = (0, 1, 2)
+        let id = try id(ofName: "m\(live + 1)", in: cluster)
+        let deadID = try self.id(ofName: "m\(dead + 1)", in: cluster)
+        cluster.killNine(dead)
+        try waitUntil("m\(asked + 1) knows of it, and takes writes") {
+            let log = cluster.members[asked]?.log ?? ""
+            guard log.contains("the connection with \(deadID) became inactive") else {
+                return false
+            }
+            let client = try cluster.client(asked)
+            return try client.request("PUT", "/v2/keys/a", form: "value=1").status < 300
+        }
+        // The check is on by default. Who was there a moment ago counts as there.
+        try waitUntil("it is missed") {
+            let status = try cluster.client(asked).request("GET", "/v2/status")
+            return status.text.contains("unreachable \(deadID)")
+        }
+        let refused = try cluster.client(asked).json(
+            "DELETE", "/v2/members/\(id)", #"{"force":false}"#)
+        #expect(refused.status == 409, "\(refused.text)")
+        #expect(
+            refused.json["message"] as? String
+                == "etcdserver: this would leave the quorum to members that cannot be reached: of "
+                + "the 2 that would be left, m3 (\(deadID)) cannot. Start or remove those first; a "
+                + "body of {\"force\":true} does it all the same")
+        let forced = try cluster.client(asked).json(
+            "DELETE", "/v2/members/\(id)", #"{"force":true}"#)
+        #expect(forced.status == 204, "\(forced.text)")
     }
 
     // MARK: Parts

@@ -6,29 +6,20 @@ import Testing
 /// Every recorded exchange with a real etcd 2.3.8, against `kvd`.
 ///
 /// Where kvd answers otherwise on purpose is in `Fixtures/golden/differences.txt`, step by step.
-///
-/// Scenarios that need what kvd does not have yet are named in `Fixtures/golden/open.txt`, each with
-/// why. One that is named there and passes fails this test, so that the list stays true.
 @Suite struct RecordedExchangesTests {
     private static let folder = ProcessSupport.packageFolder.appendingPathComponent(
         "Fixtures/golden")
 
-    @Test func allScenariosButTheOpenOnes() throws {
+    @Test func allScenarios() throws {
         let scenarios = try GoldenScenario.load(
             Self.folder.appendingPathComponent("client-v2.jsonl"))
         #expect(scenarios.reduce(0) { $0 + $1.steps.count } == 948)
-        let open = try Self.openScenarios()
-        #expect(Set(open).isSubset(of: scenarios.map(\.name)))
         let wanted = try GoldenDifference.load(
             Self.folder.appendingPathComponent("differences.txt"))
         for scenario in scenarios {
             let found = try GoldenReplay.run([scenario], start: Self.start)
             let differences = GoldenDifference.unexpected(found, of: scenario, wanted)
-            if open.contains(scenario.name) {
-                #expect(!differences.isEmpty, "\(scenario) passes: take it off open.txt")
-            } else {
-                #expect(differences.isEmpty, "\(differences)")
-            }
+            #expect(differences.isEmpty, "\(differences)")
         }
     }
 
@@ -43,11 +34,5 @@ import Testing
         try cluster.start(0)
         let peer = "http://127.0.0.1:\(cluster.peerPorts[0])"
         return GoldenServer(port: cluster.clientPorts[0], peerURL: peer) { cluster.killNine(0) }
-    }
-
-    private static func openScenarios() throws -> [String] {
-        try String(contentsOf: folder.appendingPathComponent("open.txt"), encoding: .utf8)
-            .split(separator: "\n").filter { !$0.hasPrefix("#") }
-            .compactMap { $0.split(separator: " ").first.map(String.init) }
     }
 }

@@ -32,7 +32,7 @@ final class EngineCluster {
         var stop: StopReason?
     }
 
-    let ids: [MemberID]
+    private(set) var ids: [MemberID]
     private(set) var members: [Member] = []
     /// Nanoseconds of all monotonic clocks, and of all wall clocks.
     var monotonic: Int64 = 1_000_000_000
@@ -62,6 +62,17 @@ final class EngineCluster {
                 monotonic: monotonic, wall: wall)
             members.append(Member(engine: engine, hardState: state, entries: entries))
         }
+    }
+
+    /// Starts a member with an empty log, under the next id.
+    func join() -> MemberID {
+        let id = MemberID(UInt64(ids.count + 1))
+        let engine = Self.makeEngine(
+            ids.count, .empty, [], nil, configure, readableFrom: 0, monotonic: monotonic, wall: wall
+        )
+        ids.append(id)
+        members.append(Member(engine: engine))
+        return id
     }
 
     private static func makeEngine(

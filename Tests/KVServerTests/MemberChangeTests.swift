@@ -103,6 +103,8 @@ import Testing
 
     @Test func theStrictCheckRefusesAtOnce() throws {
         let (cluster, leader) = try started(size: 2, isStrict: true)
+        // Else they are newcomers first, which cost no quorum.
+        for i in cluster.members.indices { cluster[i].setAllMembersAreKvd(false) }
         let first = propose(addition(90, "http://new:1"), on: leader, cluster)
         #expect(cluster.tick(until: { cluster.effect(first, on: leader) != nil }))
         let second = propose(addition(91, "http://new:2"), on: leader, cluster)
@@ -153,11 +155,11 @@ extension EngineCluster {
         return result
     }
 
-    fileprivate func effect(_ ticket: Ticket, on i: Int) -> Membership.Effect? {
+    func effect(_ ticket: Ticket, on i: Int) -> Membership.Effect? {
         try? change(ticket, on: i)?.get()
     }
 
-    fileprivate func fault(_ ticket: Ticket, on i: Int) -> MemberChangeFault? {
+    func fault(_ ticket: Ticket, on i: Int) -> MemberChangeFault? {
         guard case .failure(let fault)? = change(ticket, on: i) else { return nil }
         return fault
     }

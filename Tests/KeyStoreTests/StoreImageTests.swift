@@ -122,12 +122,91 @@ import Testing
         #expect(image.currentIndex < store.currentIndex)
     }
 
-    @Test func restoringCancelsWatchersAndForgetsTheOldState() throws {
+    /// A store that falls behind, and then gets the other's state: its watchers hear what they would
+    /// have heard if they had waited at the other.
+    @Test(arguments: [UInt64(1), 2, 3, 4])
+    func watchersCatchUp(seed: UInt64) throws {
+        var options = Store.Options()
+        options.historyEventsMax = 300
+        let (leader, follower) = (Store(options: options), Store(options: options))
+        /// As the leader, and remembers everything.
+        let archive = Store()
+        var requests = RandomRequests(seed: seed)
+        for _ in 0..<800 {
+            let request = requests.next(index: leader.currentIndex)
+            for store in [leader, follower, archive] { _ = Seen.apply(request, to: store) }
+        }
+        struct Watch { let path: String, recursive: Bool, stream: Bool }
+        var watches: [UInt64: Watch] = [:]
+        for id in 1...UInt64(200) {
+            let watch = Watch(
+                path: requests.path(), recursive: requests.below(2) == 0,
+                stream: requests.below(2) == 0)
+            watches[id] = watch
+            for store in [leader, follower] {
+                _ = try store.watch(
+                    watch.path, id, recursive: watch.recursive, stream: watch.stream)
+            }
+        }
+        // Sometimes more than the history holds.
+        for _ in 0..<(seed % 2 == 0 ? 900 : 250) {
+            let request = requests.next(index: leader.currentIndex)
+            for store in [leader, archive] { _ = Seen.apply(request, to: store) }
+        }
+        let seen = follower.currentIndex
+        let heard = Dictionary(grouping: leader.takeNotifications(), by: \.watcher)
+        let lost = Set(follower.restore(leader.image))
+        let caughtUp = Dictionary(grouping: follower.takeNotifications(), by: \.watcher)
+        #expect(follower.watchersCount <= watches.count - lost.count)
+        var counts = (lost: 0, told: 0, silent: 0)
+        for (id, watch) in watches {
+            let expected = heard[WatcherID(id)]?.map(\.event.index) ?? []
+            let told = caughtUp[WatcherID(id)]?.map(\.event.index) ?? []
+            let isLost = withBytes(watch.path) { path in
+                let query = EventHistory.Query(path: path, isRecursive: watch.recursive)
+                let first = archive.history.first(query, from: seen + 1)?.index ?? .max
+                return first < follower.history.oldestIndex
+            }
+            #expect(lost.contains(WatcherID(id)) == isLost)
+            if isLost {
+                #expect(told.isEmpty)
+                counts.lost += 1
+                continue
+            }
+            // Of the removal of a directory more are told: what was in it is not known any more.
+            let removals = Set(
+                (follower.history.oldestIndex...follower.currentIndex).filter {
+                    follower.history[$0]?.removesDirectory ?? false
+                })
+            if watch.stream {
+                #expect(told.filter { !removals.contains($0) || expected.contains($0) } == expected)
+            } else if let first = told.first, !removals.contains(first) {
+                #expect(told == expected)
+            } else if told.isEmpty {
+                #expect(expected.isEmpty)
+            }
+            if told.isEmpty { counts.silent += 1 } else { counts.told += 1 }
+        }
+        #expect(counts.told > 5 && counts.silent + counts.lost > 5)
+        #expect(seed % 2 == 0 ? counts.lost > 0 : counts.lost == 0)
+    }
+
+    @Test func anotherStateCancelsAllWatchers() throws {
+        let (other, _) = worn()
+        let store = Store()
+        _ = try store.watch("/1/none", 7)
+        #expect(store.restore(other.image, isContinuation: false) == [WatcherID(7)])
+        let ahead = Store(restoring: other.image)
+        try ahead.set("/1/one-more", "")
+        _ = try ahead.watch("/1/none", 8)
+        #expect(ahead.restore(other.image) == [WatcherID(8)])
+    }
+
+    @Test func restoringForgetsTheOldState() throws {
         let (other, _) = worn()
         let store = Store()
         try store.set("/1/mine", "v", expiration: StoreText.start + 1)
-        _ = try store.watch("/1/other", 7)
-        #expect(store.restore(other.image) == [WatcherID(7)])
+        store.restore(other.image)
         #expect(store.currentIndex == other.currentIndex)
         #expect(throws: StoreError.self) { try store.node("/1/mine") }
         let event = try store.set("/1/zz", "v")

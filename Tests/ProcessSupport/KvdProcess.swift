@@ -117,7 +117,14 @@ package final class KvdCluster {
         for member in members { try member?.waitReady(within: timeout) }
     }
 
-    package func client(_ n: Int) throws -> LoopbackHTTP { try LoopbackHTTP(port: clientPorts[n]) }
+    /// Says in its error why a member is not there, if it has ended.
+    package func client(_ n: Int) throws -> LoopbackHTTP {
+        do { return try LoopbackHTTP(port: clientPorts[n]) } catch {
+            guard let member = members[n], !member.isRunning else { throw error }
+            throw LoopbackHTTP.Failed(
+                description: "member \(n) has ended, \(member.wait()); its log:\n\(member.log)")
+        }
+    }
 
     /// kill -9, and waits for its end.
     package func killNine(_ n: Int) {

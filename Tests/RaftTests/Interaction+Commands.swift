@@ -118,6 +118,7 @@ extension Interaction {
     // MARK: Calls on one member
 
     ///     campaign 1, timeout 1 12, tick 1 [count], propose 1 a b, conf 1 add|remove|update 4
+    ///     nonvoters 1 4 5                     who else gets the log
     ///     read 1 7, transfer 1 2, compact 1 5, unreachable 1 2, void 1
     ///     snapshot 1 2, report 1 2 ok|failed
     ///     step append from=2 to=1 term=3 ...
@@ -143,6 +144,9 @@ extension Interaction {
             }
             let change = ConfChange(kind: kind, member: MemberID(try arguments.number(2)))
             try propose([Entry(kind: .confChange, data: change.encoded())], on: arguments.id())
+        case "nonvoters":
+            let ids = arguments.ids.dropFirst().map { MemberID($0) }
+            try with(arguments.id()) { $0.raft.setNonVoters(ids) }
         case "read":
             let context = try arguments.number(1)
             let answer = try with(arguments.id()) { $0.raft.readIndex(context: context) }

@@ -106,6 +106,11 @@ import Testing
             body: "{\"message\":\"cannot process message from removed member\"}",
             headers: [cluster, "Content-Type: application/json"]),
         Exchange(
+            name: "post of a stranger",
+            request: post(
+                Message(.heartbeat, to: MemberID(1), from: MemberID(4), term: 99).encoded()),
+            status: notFound, body: "error sender not found\n", headers: [cluster]),
+        Exchange(
             name: "stream without versions", request: get("/raft/stream/msgapp/2", id + to),
             status: mismatch, body: "incompatible version\n", headers: [cluster, server]),
         Exchange(

@@ -163,6 +163,37 @@ import Testing
         }
     }
 
+    /// Nothing that a stranger says counts, until a member says that it is one of them.
+    @Test func strangersAreVouchedFor() async throws {
+        try await withNodes(3) { nodes in
+            let (old, leader, behind) = (nodes[0], nodes[1], nodes[2])
+            func members(_ nodes: [TestNode]) -> [Member] {
+                nodes.map { Member(id: $0.id, peerURLs: [$0.url.description]) }
+            }
+            behind.recorder.change { $0.members = members([old, behind]) }
+            old.recorder.change { $0.members = members([old, behind]) }
+            try await behind.update([old.peer])
+            try await leader.update([behind.peer])
+            for _ in 0..<3 {
+                leader.recorder.change { $0.unreachable = [:] }
+                try await leader.send([
+                    Message(.heartbeat, to: behind.id, from: leader.id, term: 1 << 40)
+                ])
+                try await eventually("a refused post") {
+                    leader.seen.unreachable[behind.id] != nil
+                }
+            }
+            #expect(behind.seen.messages.isEmpty)
+            // The old one has learnt of it meanwhile.
+            old.recorder.change { $0.members = members([old, leader, behind]) }
+            try await eventually("it is taken") {
+                try await leader.send([heartbeat(leader, behind, 2)])
+                return !behind.seen.messages.isEmpty
+            }
+            #expect(behind.seen.messages.allSatisfy { $0.term == 2 })
+        }
+    }
+
     @Test func aRemovedPeerIsLetGo() async throws {
         try await withNodes(3) { nodes in
             try await connect(nodes)
