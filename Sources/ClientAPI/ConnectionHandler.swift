@@ -18,11 +18,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var place: UInt32 = 0
     private var intake = RequestIntake.idle
     private var order: RequestOrder
+    /// What to answer when writes of a site have ended, by the request's number.
+    private var pagesAfterWrite: [UInt32: PageAfterWrite] = [:]
     /// The request that waits to be handled again. Nothing starts before it has been.
     private var paused: PausedRequest?
     private var authChange: (number: UInt32, change: PendingAuthChange)?
-    /// What to answer when writes of a site have ended, by the request's number.
-    private var pagesAfterWrite: [UInt32: PageAfterWrite] = [:]
     private var watch: Watch?
     /// The answer that is being made while it is sent.
     private var transfer: BodyTransfer?
@@ -284,12 +284,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard order.placement(of: number) != .gone else { return }
         if authChange?.number == number {
             proceed { server.proceed(&$0, outcome, ticket: $1) }
-        } else if case .readable = outcome, let paused, paused.number == number {
-            resume(paused)
         } else if !pagesAfterWrite.isEmpty,
             let pages = pagesAfterWrite.removeValue(forKey: number)
         {
             send(server.answer(to: outcome, pages), number)
+        } else if case .readable = outcome, let paused, paused.number == number {
+            resume(paused)
         } else {
             if paused?.number == number {
                 paused = nil
