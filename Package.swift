@@ -156,5 +156,6 @@ let package = Package(
                 "Cluster", "RaftModel", "ProtoWire",
             ]),
         tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
+        tests("DifferentialTests", ["ProcessSupport", "GoldenSupport", "StorageIO", "kvd"]),
     ]
 )
