@@ -64,7 +64,7 @@ struct DifferentialRun {
             return nil
         } catch let difference as Differs {
             watches = []
-            try forceClear()
+            try startAgain()
             return difference.finding
         }
     }
@@ -166,9 +166,8 @@ struct DifferentialRun {
     /// watch that has not had its event yet.
     private mutating func endWatches() throws {
         for (number, open) in watches.enumerated() {
-            // A waitIndex that lies ahead is passed by then.
             let end = "end-\(number)-\(base)"
-            for _ in 0..<7 {
+            for _ in 0..<open.watch.writesToEnd {
                 try perform(
                     TestRequest(
                         method: "PUT", target: "/v2/keys" + open.watch.key,
@@ -206,25 +205,32 @@ struct DifferentialRun {
 
     // MARK: - Between sequences
 
-    private static let allKeys = RequestGenerator.topNames + ["_h", "_i"]
+    /// Names that no listing shows, or not as they are.
+    private static let unlisted = ["_h", "_i", "%FF", "%C3", "%e9"]
 
     /// Deletes all keys but the padding, in one order.
     private mutating func clear() throws {
-        for name in try etcd.topNames() + Self.allKeys.filter({ $0.hasPrefix("_") }) {
+        for name in try etcd.topNames() + Self.unlisted {
             try perform(TestRequest(method: "DELETE", target: "/v2/keys/\(name)?recursive=true"))
         }
     }
 
-    /// The same after a difference, when each store may have keys of its own.
-    private func forceClear() throws {
+    /// The same after a difference, when each store may have keys and a history of its own.
+    private func startAgain() throws {
         for server in [etcd, kvd] {
             server.disconnect()
-            for name in try server.topNames() + Self.allKeys {
+            for name in try server.topNames() + Self.unlisted {
                 _ = try server.request(
                     TestRequest(method: "DELETE", target: "/v2/keys/\(name)?recursive=true"))
             }
         }
+        let index = max(try etcd.index(), try kvd.index()) + Self.historyMax
+        try etcd.pad(to: index)
+        try kvd.pad(to: index)
     }
+
+    /// So many events are kept.
+    private static let historyMax = 1_000
 }
 
 extension ServerUnderTest {

@@ -5,10 +5,13 @@ extension RequestGenerator {
     private static let flags = [
         "recursive", "sorted", "wait", "dir", "quorum", "stream", "prevExist", "refresh",
     ]
-    private static let badFlags = ["", "yes", "tRue", "2", "true ", "+true", "%74rue", "on", "nil"]
+    private static let badFlags = [
+        "", "yes", "tRue", "2", "true%20", "+true", "%74rue", "on", "nil",
+    ]
     private static let numbers = ["prevIndex", "waitIndex", "ttl"]
     private static let badNumbers = [
         "", "-1", "+1", "%2B1", "1.0", "1e3", "0x10", "+", "%201", "1%20", "abc", "01", "1_000",
+        "٣",
         "18446744073709551616", "99999999999999999999", "%31",
     ]
     private static let badQueries = [
@@ -32,7 +35,7 @@ extension RequestGenerator {
         "/v2/keys/%2F",
         "/v2/keys/a/", "/v2/keys/a//", "/v2/keys/%zz", "/v2/keys/%", "/v2/keys/%4",
         "/v2/keys/a%00b",
-        "/v2/keys/a;b", "/v2/keys/a;b=c/d", "/v2/keys/a+b", "/v2/keys/%FF",
+        "/v2/keys/a;b", "/v2/keys/a;b=c/d", "/v2/keys/a+b", "/v2/keys/é", "/v2/keys/%FF",
         "/v2/keys/a=b&c", "/v2/keys/a:b", "/v2/keys/a@b,c", "/v2/keys/%22%3C%3E", "/v2/keys/a%3Fb",
         "/v2/keys/a%23b", "/v2/keys/...", "/v2/keys/a/...", "/v2/keys/_h", "/v2/keys/_h/_i",
         "/V2/keys/a", "/v2/Keys/a", "/v2/keys/A", "/v2/keys?recursive=true&sorted=true", "/v2/keys",

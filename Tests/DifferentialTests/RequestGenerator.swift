@@ -10,7 +10,7 @@ struct RequestGenerator {
     static let values = [
         "", "x", "yy", "x", "yy", "one+two", "%3Ctag%3E%26%22%5C%2F", "%FF%C3",
         "%E2%80%A8%E2%80%A9",
-        "%00%08%09%0a%0c%0d%1f%7f", "%F0%9F%98%80", "%7B%22a%22%3A1%7D", "%25zz",
+        "%00%08%09%0a%0c%0d%1f%7f", "grün", "%F0%9F%98%80", "%7B%22a%22%3A1%7D", "%25zz",
     ]
 
     var random: SplitMix64
@@ -114,18 +114,22 @@ struct RequestGenerator {
         let isRecursive = key == "/" || random.chance(percent: 50)
         let isStream = random.chance(percent: 30)
         var fields = ["wait=true"]
+        var writesToEnd = 1
         if isRecursive { fields.append("recursive=true") }
         if isStream { fields.append("stream=true") }
         switch random.below(10) {
         case ..<4: break
-        case ..<8: fields.append("waitIndex={i-\(random.below(12))}")
-        case 8: fields.append("waitIndex={i+\(random.below(6))}")
-        default: fields.append("waitIndex={i-\(900 + random.below(200))}")
+        case ..<8: fields.append("waitIndex=«i-\(random.below(12))»")
+        case 8:
+            writesToEnd = 7
+            fields.append("waitIndex=«i+\(random.below(6))»")
+        default: fields.append("waitIndex=«i-\(900 + random.below(200))»")
         }
         let target = target(key, fields)
         // The root itself cannot be written: what ends a watch on it is a write below.
         if key == "/" { key = "/a" }
-        return TestRequest(target: target, watch: .init(key: key, isStream: isStream))
+        return TestRequest(
+            target: target, watch: .init(key: key, isStream: isStream, writesToEnd: writesToEnd))
     }
 
     // MARK: - Values
@@ -145,7 +149,7 @@ struct RequestGenerator {
     }
 
     private mutating func previousIndex(_ key: String) -> String {
-        random.chance(percent: 70) ? "{m:\(key)}" : random.pick(["{i}", "{i-1}", "0", "1"])
+        random.chance(percent: 70) ? "«m:\(key)»" : random.pick(["«i»", "«i-1»", "0", "1"])
     }
 
     mutating func flag(truePercent: Int) -> String {

@@ -2,8 +2,8 @@
 ///
 /// Indices are not known when a request is drawn. In its target and its body stand, instead:
 ///
-///     {i-3}      the store's index before this request, less 3; {i} and {i+3} likewise
-///     {m:/a/b}   the modifiedIndex that was last seen of this key; 1 if none was
+///     «i-3»      the store's index before this request, less 3; «i» and «i+3» likewise
+///     «m:/a/b»   the modifiedIndex that was last seen of this key; 1 if none was
 struct TestRequest {
     struct Header { var name: String, value: String }
 
@@ -12,6 +12,8 @@ struct TestRequest {
         /// As in a URL, below `/v2/keys`.
         var key: String
         var isStream: Bool
+        /// So many writes to the key are sure to be at or after its waitIndex.
+        var writesToEnd = 1
     }
 
     var method = "GET"
@@ -93,10 +95,10 @@ struct SeenIndices {
     }
 
     func resolve(_ text: String, _ write: (Int) -> String) -> String {
-        guard text.utf8.contains(UInt8(ascii: "{")) else { return text }
+        guard text.contains("«") else { return text }
         var result = ""
-        for part in text.split(separator: "{", omittingEmptySubsequences: false) {
-            guard let end = part.firstIndex(of: "}") else {
+        for part in text.split(separator: "«", omittingEmptySubsequences: false) {
+            guard let end = part.firstIndex(of: "»") else {
                 result += part
                 continue
             }
