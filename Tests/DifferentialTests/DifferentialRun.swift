@@ -150,7 +150,9 @@ struct DifferentialRun {
         let (first, second) = (try etcd.connect(), try kvd.connect())
         try first.send(request.bytes)
         try second.send(request.bytes)
-        var (etcdAnswer, kvdAnswer) = (try first.head(), try second.head())
+        let (etcdHead, kvdHead) = (Result { try first.head() }, Result { try second.head() })
+        var etcdAnswer = try told(etcdHead, request, kvdHead)
+        var kvdAnswer = try told(kvdHead, request, etcdHead)
         if etcdAnswer.status == 200, kvdAnswer.status == 200 {
             let index = etcdAnswer["X-Etcd-Index"].flatMap { Int($0) } ?? 0
             watches.append(
