@@ -155,7 +155,8 @@ let package = Package(
                 "FixtureSupport", "DumpCore", "State", "Storage", "StorageIO", "KeyStore",
                 "Cluster", "RaftModel", "ProtoWire",
             ]),
-        tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
+        tests(
+            "EndToEndTests", ["ClientAPI", "ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
         tests("DifferentialTests", ["ProcessSupport", "GoldenSupport", "StorageIO", "kvd"]),
     ]
 )

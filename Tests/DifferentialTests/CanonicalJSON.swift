@@ -8,6 +8,13 @@ struct CanonicalJSON {
     /// Values of `ttl`.
     private(set) var lifetimes: [Int] = []
 
+    /// Whether the first of `lifetimes` is that of the node that an answer is about.
+    var namesLifetimeOfNode: Bool {
+        guard let lifetime = text.firstRange(of: "\"ttl\"".utf8) else { return false }
+        guard let previous = text.firstRange(of: "\"prevNode\"".utf8) else { return true }
+        return lifetime.lowerBound < previous.lowerBound
+    }
+
     /// Nil if `text` is no JSON.
     init?(_ text: [UInt8]) {
         var reader = ValueReader(text: text)

@@ -36,7 +36,7 @@ import Testing
         let session = try EtcdctlSession(cluster, etcdctl: etcdctl)
         var outputs: [String] = []
         for part in transcript.parts {
-            let output = try session.perform(part)
+            let output = try session.perform(part, isRecording: records)
             outputs.append(output)
             if records { continue }
             #expect(output == part.output, "\(name): \(part.heading.last ?? "")")

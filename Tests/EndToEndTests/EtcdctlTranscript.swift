@@ -106,8 +106,8 @@ final class EtcdctlSession {
             ]
     }
 
-    /// The output of a step. `expected` tells how much is to be waited for.
-    func perform(_ part: EtcdctlTranscript.Part) throws -> String {
+    /// The output of a step. What the part expects tells how much is to be waited for.
+    func perform(_ part: EtcdctlTranscript.Part, isRecording: Bool) throws -> String {
         switch part.step {
         case .run(let line):
             let command = try ShellCommand(line, environment)
@@ -126,7 +126,8 @@ final class EtcdctlSession {
                 throw LoopbackHTTP.Failed(description: "nothing named \(name) runs")
             }
             // What it still lacks is the difference that the test shows.
-            try? waitUntil("the output of \(name)", within: .seconds(10)) {
+            let patience = Duration.seconds(isRecording ? 2 : 10)
+            try? waitUntil("the output of \(name)", within: patience) {
                 output(command, saysZero: true) == part.output
             }
             defer { command.stop() }
