@@ -13,10 +13,11 @@ import Testing
 
     @Test(arguments: [("keys", 1), ("watches", 1), ("members", 3)])
     func kvdAnswersAsRecorded(_ name: String, _ size: Int) throws {
-        try play(name, try KvdCluster(size: size))
+        // What etcd says of members has changed since 2.3, so these are kvd's own, and were read.
+        let isOwn = name == "members"
+        try play(name, try KvdCluster(size: size), records: isOwn && Self.isRecording)
     }
 
-    /// What it says of members has changed since 2.3.
     @Test(
         .enabled(if: ExternalPrograms.etcd != nil, "no etcd on PATH"),
         arguments: ["keys", "watches"])

@@ -115,7 +115,8 @@ final class EtcdctlSession {
             return output(command, saysZero: false)
         case .start(let name, let line):
             let before = try watcherCount()
-            let command = try ShellCommand(line, environment)
+            // `exec`, so that what is stopped is the program, not its shell.
+            let command = try ShellCommand("exec \(line)", environment)
             running[name] = command
             try waitUntil("a watch of \(line)") {
                 try !command.isRunning || watcherCount() > before
@@ -160,9 +161,7 @@ private final class ShellCommand {
         _ = FileManager.default.createFile(atPath: file.path, contents: nil)
         let log = try FileHandle(forWritingTo: file)
         process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        // `exec` where it can be, so that what is stopped is the program, not its shell.
-        let isPlain = line.hasPrefix("etcdctl ") && !line.contains("| sort")
-        process.arguments = ["-c", isPlain ? "exec \(line)" : line]
+        process.arguments = ["-c", line]
         process.environment = environment
         process.standardOutput = log
         process.standardError = log
