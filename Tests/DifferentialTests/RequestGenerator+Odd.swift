@@ -149,8 +149,11 @@ extension RequestGenerator {
             "/version", "/health", "/v2/machines", "/v2/members", "/v2/members/leader",
             "/v2/stats/self", "/v2/stats/store", "/v2/stats/leader", "/metrics", "/debug/vars",
             "/v2/members?x=1", "/v2/stats/store?sorted=x", "/config/local/log", "/v2/auth/enable",
+            "/v2/auth/users", "/v2/auth/roles", "/v2/auth/roles/", "/v2/auth/users/nobody",
+            "/v2/auth/roles/root", "/v2/auth/roles/none", "/v2/auth/users/a/b",
         ])
-        let mayBeOdd = target != "/v2/auth/enable"
+        // Others would change what may be done.
+        let mayBeOdd = !target.hasPrefix("/v2/auth")
         let method =
             mayBeOdd && random.chance(percent: 20) ? random.pick(Self.methods) : "GET"
         return TestRequest(method: method, target: target)

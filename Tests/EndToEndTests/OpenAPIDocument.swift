@@ -13,7 +13,6 @@ struct OpenAPIDocument {
 
         /// Requests to make of a running server, in order.
         var calls: [Call] { (fields["x-calls"] as? [[String: Any]] ?? []).map(Call.init) }
-        var isOfAuth: Bool { fields["tags"] as? [String] == ["auth"] }
     }
 
     struct Call {
