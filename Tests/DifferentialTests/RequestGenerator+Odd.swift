@@ -58,10 +58,13 @@ extension RequestGenerator {
         "application/x-www-form-urlencoded; x=1; x=2", "application/x-www-form-urlencoded; *x=1",
         "application/x-www-form-urlencoded; charset=\"", "text/plain; x", "text/plain; ; x=1",
     ]
-    private static let methods = [
-        "PUT", "POST", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "TRACE", "put", "FOO", "LOCK",
-        "PROPFIND", "M-SEARCH", "get",
-    ]
+    private static let methods =
+        [
+            "PUT", "POST", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "TRACE", "LOCK", "PROPFIND",
+            "M-SEARCH",
+        ] + unknownMethods
+    /// Methods of no standard.
+    static let unknownMethods = ["put", "get", "FOO"]
 
     mutating func oddRequest() -> TestRequest {
         switch random.below(10) {
