@@ -181,6 +181,8 @@ let package = Package(
         tests(
             "SimulationTests",
             ["FixtureSupport", "ProcessSupport", "Simulation", "StorageIO", "kvd-sim"]),
-        tests("EndToEndTests", ["ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
+        tests(
+            "EndToEndTests", ["ClientAPI", "ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
+        tests("DifferentialTests", ["ProcessSupport", "GoldenSupport", "StorageIO", "kvd"]),
     ]
 )

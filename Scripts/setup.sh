@@ -32,26 +32,28 @@ apt_install() {
     rm -f "$log"
 }
 
-# install_etcd: Debian's etcd if there is none; root only. Its service must not run, not even for a
-# moment: where no policy forbids services to start, one does so while we install. An existing policy
-# is left alone.
+require_packages() {
+    apt_install liblz4-dev libcrypt-dev pkg-config ||
+        fail "liblz4-dev, libcrypt-dev and pkg-config could not be installed (see above)"
+}
+
+# Installs Debian's etcd and its client where they are missing. Etcd's service must not run, not even
+# for a moment: where no policy forbids services to start, one does so while we install. An existing
+# policy is left alone.
 install_etcd() {
-    command -v etcd >/dev/null 2>&1 && return
+    command -v etcd >/dev/null && command -v etcdctl >/dev/null && return 0
     [ "$(id -u)" = 0 ] || return 1
-    local policy=/usr/sbin/policy-rc.d has_own_policy= status=0
+    local policy=/usr/sbin/policy-rc.d has_own_policy='' status=0
     if (set -o noclobber; printf '#!/bin/sh\nexit 101\n' >"$policy") 2>/dev/null; then
         chmod 755 "$policy"
         has_own_policy=1
     fi
     apt_install etcd-server etcd-client || status=$?
     if [ -n "$has_own_policy" ]; then rm -f "$policy"; fi
-    if command -v systemctl >/dev/null; then systemctl disable --now etcd >/dev/null 2>&1 || true; fi
-    return "$status"
-}
-
-require_packages() {
-    apt_install liblz4-dev libcrypt-dev pkg-config ||
-        fail "liblz4-dev, libcrypt-dev and pkg-config could not be installed (see above)"
+    if command -v systemctl >/dev/null; then
+        systemctl disable --now etcd >/dev/null 2>&1 || true
+    fi
+    return $status
 }
 
 # quietly WHAT COMMAND...: runs it, and shows its output only when it fails.

@@ -81,7 +81,7 @@ extension ClientServer {
             requestKind = RequestKind(endpoint)
             return .answer(answer(endpoint, request))
         case .redirection(let target):
-            return .answer(redirection(target, isGet: method == .GET))
+            return .answer(redirection(target, method))
         case .notFound: return .answer(notFound())
         case .methodNotAllowed(let route): return .answer(methodNotAllowed(route))
         }
@@ -129,14 +129,16 @@ extension ClientServer {
         return answer
     }
 
-    private func redirection(_ target: RequestTarget, isGet: Bool) -> Answer {
+    private func redirection(_ target: RequestTarget, _ method: HTTPMethod?) -> Answer {
         var location = PathCleaner.escaped(PathCleaner.cleaned(target.path))
         if !target.query.isEmpty {
             location.append(UInt8(ascii: "?"))
             location.append(contentsOf: target.query)
         }
-        var answer = Answer(.movedPermanently, isGet ? .html : nil)
-        if isGet {
+        // Only a GET has a body, but a HEAD says what it would be.
+        let isRead = method == .GET || method == .HEAD
+        var answer = Answer(.movedPermanently, isRead ? .html : nil)
+        if isRead {
             body.append("<a href=\"")
             for byte in location { appendHTML(byte) }
             body.append("\">Moved Permanently</a>.\n\n")
@@ -180,9 +182,11 @@ extension ClientServer {
             let line = UnsafeRawBufferPointer(line)
             switch RouteTable.resolve(line, .other, scratch: &pathScratch) {
             case .badTarget: return badRequest("")
-            case .redirection(let target): return redirection(target, isGet: false)
+            case .redirection(let target): return redirection(target, nil)
             case .methodNotAllowed(let route): return methodNotAllowed(route)
+            // These take any method.
             case .endpoint(.invalidAuthPath, _): return invalidAuthPath()
+            case .endpoint(.metrics, _): return metrics()
             case .endpoint, .notFound: return notFound()
             }
         }

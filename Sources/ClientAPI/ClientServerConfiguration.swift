@@ -28,9 +28,10 @@ package struct ClientServerConfiguration: Sendable {
     /// For how long a client may take nothing of an answer that is ready for it.
     package var unreadAnswerTimeout = Duration.seconds(60)
 
-    /// One header field, name and value.
-    package var headerFieldBytesMax = 80 << 10
-    /// All header fields of a request.
+    /// The target, or one header field, name and value. Some put values into the query; etcd's
+    /// only limit is that of all together.
+    package var headerFieldBytesMax = 1 << 20
+    /// The target and all header fields of a request.
     package var headerBytesMax = 1 << 20
     /// Header fields of a request.
     package var headerFieldsMax = 256

@@ -96,6 +96,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         partsInRead += 1
+        leftover.partsCount += 1
         run(
             intake.received(
                 unwrapInboundIn(data), formBytesMax: server.configuration.formBytesMax))

@@ -1,18 +1,38 @@
 internal import NIOCore
 internal import NIOHTTP1
 
-/// NIO's decoder, with one thing added: it gives up at a method it does not know without saying
-/// what the request was for, but clients are told which methods the path has (405 and `Allow`).
-/// So what it gave up at is kept.
+/// NIO's decoder, with two things added.
+///
+/// It gives up at a method it does not know without saying what the request was for, but clients
+/// are told which methods the path has (405 and `Allow`). So what it gave up at is kept.
+///
+/// It refuses a target with bytes above ASCII, which people type (`curl …/v2/keys/ключ`) and etcd
+/// takes. Such a request line is escaped, which means the same, and read again. That works for the
+/// first request of a read only: one that follows another in the same read, whose answer was not
+/// waited for, is refused.
 struct RequestDecoder: ByteToMessageDecoder {
     typealias InboundOut = HTTPServerRequestPart
 
-    private let decoder: HTTPRequestDecoder
+    private var decoder: HTTPRequestDecoder
+    private let limits: NIOHTTPDecoderLimitConfiguration
     private let leftover: DecoderLeftover
+    /// What was consumed since the last part came: the beginning of a head.
+    private var headBegun: ByteBuffer?
+    /// A request with an escaped line, as far as the decoder has not consumed it.
+    private var escaped: ByteBuffer?
+    /// Its line has not ended yet.
+    private var isLineOpen = false
 
     init(limits: NIOHTTPDecoderLimitConfiguration, leftover: DecoderLeftover) {
-        decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
+        self.limits = limits
         self.leftover = leftover
+        decoder = Self.makeDecoder(limits)
+    }
+
+    private static func makeDecoder(
+        _ limits: NIOHTTPDecoderLimitConfiguration
+    ) -> HTTPRequestDecoder {
+        HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
     }
 
     func decoderAdded(context: ChannelHandlerContext) { decoder.decoderAdded(context: context) }
@@ -21,20 +41,107 @@ struct RequestDecoder: ByteToMessageDecoder {
         decoder.decoderRemoved(context: context)
     }
 
-    func decode(
+    mutating func decode(
         context: ChannelHandlerContext, buffer: inout ByteBuffer
     ) throws -> DecodingState {
         leftover.hadBytes = true
-        do { return try decoder.decode(context: context, buffer: &buffer) } catch {
+        if escaped != nil { return try decodeEscaped(context: context, adding: &buffer) }
+        let (start, partsCount) = (buffer.readerIndex, leftover.partsCount)
+        do {
+            let state = try decoder.decode(context: context, buffer: &buffer)
+            if leftover.partsCount != partsCount {
+                headBegun = nil
+            } else if let bytes = buffer.getSlice(at: start, length: buffer.readerIndex - start) {
+                headBegun.append(bytes)
+            }
+            return state
+        } catch {
             leftover.bytes = buffer
+            guard error as? HTTPParserError == .invalidURL, leftover.partsCount == partsCount
+            else { throw error }
+            return try beginAnew(context: context, buffer: &buffer, error)
+        }
+    }
+
+    /// Reads the request from its beginning, with its line escaped.
+    private mutating func beginAnew(
+        context: ChannelHandlerContext, buffer: inout ByteBuffer, _ error: any Error
+    ) throws -> DecodingState {
+        headBegun.append(buffer)
+        guard var head = headBegun, RequestLine.isEscapable(head.readableBytesView) else {
+            throw error
+        }
+        buffer.moveReaderIndex(to: buffer.writerIndex)
+        headBegun = nil
+        decoder.decoderRemoved(context: context)
+        decoder = Self.makeDecoder(limits)
+        decoder.decoderAdded(context: context)
+        (escaped, isLineOpen) = (ByteBuffer(), true)
+        return try decodeEscaped(context: context, adding: &head)
+    }
+
+    private mutating func decodeEscaped(
+        context: ChannelHandlerContext, adding buffer: inout ByteBuffer
+    ) throws -> DecodingState {
+        var bytes = takeEscaped(adding: &buffer)
+        do {
+            let state = try decoder.decode(context: context, buffer: &bytes)
+            if bytes.readableBytes > 0 || isLineOpen { escaped = bytes }
+            return state
+        } catch {
+            leftover.bytes = bytes
             throw error
         }
     }
 
-    func decodeLast(
+    private mutating func takeEscaped(adding buffer: inout ByteBuffer) -> ByteBuffer {
+        var bytes = escaped ?? ByteBuffer()
+        escaped = nil
+        bytes.discardReadBytes()
+        RequestLine.escape(&buffer, into: &bytes, isLineOpen: &isLineOpen)
+        return bytes
+    }
+
+    mutating func decodeLast(
         context: ChannelHandlerContext, buffer: inout ByteBuffer, seenEOF: Bool
     ) throws -> DecodingState {
-        try decoder.decodeLast(context: context, buffer: &buffer, seenEOF: seenEOF)
+        guard escaped != nil else {
+            return try decoder.decodeLast(context: context, buffer: &buffer, seenEOF: seenEOF)
+        }
+        var bytes = takeEscaped(adding: &buffer)
+        return try decoder.decodeLast(context: context, buffer: &bytes, seenEOF: seenEOF)
+    }
+}
+
+/// The first line of a request, as bytes that may be above ASCII.
+private enum RequestLine {
+    /// Whether such bytes are what is wrong with it.
+    static func isEscapable(_ head: ByteBufferView) -> Bool {
+        let line = head.prefix { $0 != UInt8(ascii: "\n") }
+        let method = line.prefix { $0 != UInt8(ascii: " ") }
+        return !method.isEmpty && method.allSatisfy(DecoderLeftover.isTokenByte)
+            && line.contains { $0 >= 0x80 }
+    }
+
+    /// Moves all of `source` to `target`, and escapes what belongs to the line.
+    static func escape(
+        _ source: inout ByteBuffer, into target: inout ByteBuffer, isLineOpen: inout Bool
+    ) {
+        while isLineOpen, let byte = source.readInteger(as: UInt8.self) {
+            if byte >= 0x80 {
+                target.writeString("%" + String(byte, radix: 16))
+            } else {
+                target.writeInteger(byte)
+            }
+            if byte == UInt8(ascii: "\n") { isLineOpen = false }
+        }
+        target.writeBuffer(&source)
+    }
+}
+
+extension ByteBuffer? {
+    fileprivate mutating func append(_ bytes: ByteBuffer) {
+        if self == nil { self = bytes } else { self?.writeImmutableBuffer(bytes) }
     }
 }
 
@@ -44,6 +151,8 @@ final class DecoderLeftover {
     fileprivate(set) var bytes: ByteBuffer?
     /// It was given bytes.
     fileprivate var hadBytes = false
+    /// Parts of requests that have come to the handler behind the decoder.
+    var partsCount = 0
 
     /// Whether it was given bytes since the last call.
     func takeHadBytes() -> Bool {
@@ -68,7 +177,7 @@ final class DecoderLeftover {
             isHTTP10: version.last == UInt8(ascii: "0"))
     }
 
-    private static func isTokenByte(_ byte: UInt8) -> Bool {
+    static func isTokenByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"):

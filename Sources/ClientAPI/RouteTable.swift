@@ -116,7 +116,7 @@ enum RouteTable {
     private static let authMethods: MethodSet = [.get, .put, .delete]
     private static let authAllow: StaticString = "GET,PUT,DELETE"
 
-    private static let routes: [Route] = [
+    static let routes: [Route] = [
         Route("/v2/keys/", .below, keysMethods, keysAllow, .keys),
         Route("/v2/keys", .exact, keysMethods, keysAllow, .keys),
         Route("/v2/members", .exact, memberMethods, memberAllow, .members),

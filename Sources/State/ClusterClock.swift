@@ -1,28 +1,35 @@
 /// The time by which keys expire: the cluster's, not this machine's.
 ///
-/// It is the time in the last SYNC command that was applied, plus the monotonic time that has
-/// passed here since. All members follow the leader's SYNCs, and a new leader goes on from the
-/// last one, so a wall clock that is set a day forth or back expires nothing early, and a change
-/// of leader never shortens a TTL. The wall clock counts only until the first SYNC there ever is.
+/// It is the time in a SYNC command that was applied, plus the monotonic time that has passed here
+/// since. All members follow the leader's SYNCs, and a new leader goes on from the last one, so a
+/// wall clock that is set a day forth or back expires nothing early, and a change of leader never
+/// shortens a TTL. The wall clock counts only until the first SYNC there ever is.
 package struct ClusterClock: Sendable {
     /// Unix nanoseconds of the last SYNC applied; nil before the first.
     package private(set) var synced: Int64?
-    /// The monotonic clock when it was applied here.
-    private var syncedAtMonotonic: Int64 = 0
+    /// The time counts from here: the cluster's at a moment of the monotonic clock.
+    private var base: (time: Int64, monotonic: Int64) = (.min, 0)
 
     package init() {}
 
     /// The cluster's time in Unix nanoseconds, given this machine's clocks in nanoseconds.
     package func now(monotonic: Int64, wall: Int64) -> Int64 {
-        guard let synced else { return wall }
-        return synced &+ max(0, monotonic - syncedAtMonotonic)
+        synced == nil ? wall : running(monotonic: monotonic)
+    }
+
+    private func running(monotonic: Int64) -> Int64 {
+        base.time &+ max(0, monotonic - base.monotonic)
     }
 
     /// A SYNC of `time` was applied. One from before the last is of a leader that lagged: the
     /// cluster's time never runs backwards.
+    ///
+    /// Nor does it when a SYNC says no more than the clock does. The leader's own are of that kind:
+    /// it was `time` when it proposed this one, and is later now. To go back to `time` each time
+    /// would make every SYNC cost what the log takes to sync.
     package mutating func applied(syncTime time: Int64, monotonic: Int64) {
         if let synced, time <= synced { return }
+        if synced == nil || time > running(monotonic: monotonic) { base = (time, monotonic) }
         synced = time
-        syncedAtMonotonic = monotonic
     }
 }

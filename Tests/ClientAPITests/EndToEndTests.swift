@@ -1,4 +1,5 @@
 import ClientAPI
+import Glibc
 import GoldenSupport
 import NIOCore
 import Testing
@@ -208,6 +209,73 @@ import Testing
             try client.send(
                 get("/version", headers: "X: \(String(repeating: "y", count: 2000))\r\n"))
             #expect(try client.response().status == 431)
+        }
+    }
+
+    @Test func targetsMayHoldAnyBytes() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            let put = try client.request("PUT", "/v2/keys/ключ?value=grün")
+            #expect(put.status == 201)
+            #expect(put.text.contains(#""key":"/ключ","value":"grün""#))
+            #expect(try client.request("GET", "/v2/keys/%D0%BA%D0%BB%D1%8E%D1%87").status == 200)
+            #expect(try client.request("GET", "/v2/keys/a").status == 404)
+            // A body with such bytes is none of the decoder's concern.
+            let form = try client.request("PUT", "/v2/keys/é", form: "value=é&ttl=500")
+            #expect(form.text.contains(#""key":"/é","value":"é""#))
+            try client.send(
+                Array("GET /v2/keys/".utf8) + [0xFF] + Array(" HTTP/1.1\r\nHost: h\r\n\r\n".utf8))
+            #expect(try client.response().text.contains(#""cause":"/\ufffd""#))
+        }
+    }
+
+    /// However a request with such a target is cut into reads.
+    @Test func targetsWithAnyBytesMayComeInPieces() throws {
+        try withNode { node in
+            let bytes = Array(
+                "PUT /v2/keys/aé?value=ü HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\néGET /version HTTP/1.1\r\nHost: h\r\n\r\n"
+                    .utf8)
+            let client = try RawClient(port: node.port)
+            for cut in 1..<bytes.count {
+                try client.send(Array(bytes[..<cut]))
+                // A read of its own: nothing else shows that the server has had it.
+                usleep(2_000)
+                try client.send(Array(bytes[cut...]))
+                let put = try client.response()
+                #expect(put.text.contains(#""key":"/aé","value":"ü""#), "cut at \(cut)")
+                #expect(try client.response().text.contains("etcdserver"), "cut at \(cut)")
+            }
+        }
+    }
+
+    @Test func longTargets() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            let value = String(repeating: "v", count: 500_000)
+            #expect(try client.request("PUT", "/v2/keys/l?value=\(value)").status == 201)
+            #expect(
+                try client.request("PUT", "/v2/keys/l?value=\(value)\(value)\(value)").status == 431
+            )
+        }
+    }
+
+    /// A HEAD of a path that is not clean says the type of the page that a GET has.
+    @Test func redirectionsOfHead() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            let head = try client.request("HEAD", "/v2/keys//a")
+            #expect(head.status == 301)
+            #expect(head["Content-Type"] == "text/html; charset=utf-8")
+            #expect(try client.request("PUT", "/v2/keys//a")["Content-Type"] == nil)
+        }
+    }
+
+    @Test func metricsTakeAnyMethod() throws {
+        try withNode { node in
+            let client = try RawClient(port: node.port)
+            let metrics = try client.request("FOO", "/metrics")
+            #expect(metrics.status == 200)
+            #expect(metrics.text.contains("etcd_http_received_total"))
         }
     }
 

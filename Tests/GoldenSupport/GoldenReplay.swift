@@ -59,10 +59,12 @@ package enum GoldenReplay {
 }
 
 /// Waits until a server is ready, and pads its index to where the recording began.
-struct GoldenWarmUp {
+package struct GoldenWarmUp {
     let port: Int
 
-    func reach(index: Int) throws {
+    package init(port: Int) { self.port = port }
+
+    package func reach(index: Int) throws {
         var remaining = 600
         while !isReady() {
             remaining -= 1

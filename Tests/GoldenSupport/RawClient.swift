@@ -17,6 +17,10 @@ package final class RawClient {
         /// Chunks joined.
         package var body: [UInt8]
 
+        package init(statusLine: String, headers: [(name: String, value: String)], body: [UInt8]) {
+            (self.statusLine, self.headers, self.body) = (statusLine, headers, body)
+        }
+
         package var status: Int {
             Int(statusLine.split(separator: " ").dropFirst().first ?? "") ?? 0
         }
@@ -168,17 +172,24 @@ package final class RawClient {
     ) throws -> Response {
         var response = try head(timeoutMilliseconds: timeoutMilliseconds)
         if isHead || response.status == 204 { return response }
-        if response["Transfer-Encoding"] == "chunked" {
-            while let chunk = try chunk(timeoutMilliseconds: timeoutMilliseconds) {
-                response.body += chunk
-            }
-        } else if let length = response["Content-Length"].flatMap({ Int($0) }) {
-            response.body = try exactly(length, timeoutMilliseconds: timeoutMilliseconds)
+        response.body = try body(of: response, timeoutMilliseconds: timeoutMilliseconds)
+        return response
+    }
+
+    /// What follows a head that was read.
+    package func body(
+        of head: Response, timeoutMilliseconds: Int = 10_000
+    ) throws -> [UInt8] {
+        var body: [UInt8] = []
+        if head["Transfer-Encoding"] == "chunked" {
+            while let chunk = try chunk(timeoutMilliseconds: timeoutMilliseconds) { body += chunk }
+        } else if let length = head["Content-Length"].flatMap({ Int($0) }) {
+            body = try exactly(length, timeoutMilliseconds: timeoutMilliseconds)
         } else {
             while try fill(timeoutMilliseconds: timeoutMilliseconds) {}
-            response.body = take(buffer.count)
+            body = take(buffer.count)
         }
-        return response
+        return body
     }
 
     /// The next chunk of a body; nil at its end.

@@ -37,4 +37,21 @@ import Testing
         #expect(old.now(monotonic: 1005 * second, wall: 0) == 105 * second)
         #expect(new.now(monotonic: 12 * second, wall: 0) == 105 * second)
     }
+
+    /// Each SYNC is applied a moment after its leader proposed it.
+    @Test func theLeadersOwnSyncsCostNoTime() {
+        var clock = ClusterClock()
+        clock.applied(syncTime: 100 * second, monotonic: 0)
+        var before = clock.now(monotonic: 0, wall: 0)
+        for n in 1...1000 {
+            let proposedAt = Int64(n) * second / 2
+            let time = clock.now(monotonic: proposedAt, wall: 0)
+            let appliedAt = proposedAt + second / 100
+            before = clock.now(monotonic: appliedAt, wall: 0)
+            clock.applied(syncTime: time, monotonic: appliedAt)
+            #expect(clock.now(monotonic: appliedAt, wall: 0) == before)
+            #expect(clock.synced == time)
+        }
+        #expect(before == 600 * second + second / 100)
+    }
 }
