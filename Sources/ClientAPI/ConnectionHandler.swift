@@ -1,6 +1,5 @@
 internal import KVServer
 internal import KeyStore
-internal import KeyStore
 internal import NIOCore
 internal import NIOHTTP1
 
@@ -12,31 +11,31 @@ final class ConnectionHandler: ChannelDuplexHandler {
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
-    private let server: ClientServer
+    let server: ClientServer
     private let leftover: DecoderLeftover
-    private var context: ChannelHandlerContext?
-    private var place: UInt32 = 0
-    private var intake = RequestIntake.idle
-    private var order: RequestOrder
+    var context: ChannelHandlerContext?
+    var place: UInt32 = 0
+    var intake = RequestIntake.idle
+    var order: RequestOrder
     /// What to answer when writes of a site have ended, by the request's number.
     private var pagesAfterWrite: [UInt32: PageAfterWrite] = [:]
     /// The request that waits to be handled again. Nothing starts before it has been.
-    private var paused: PausedRequest?
-    private var authChange: (number: UInt32, change: PendingAuthChange)?
-    private var watch: Watch?
+    var paused: PausedRequest?
+    var authChange: (number: UInt32, change: PendingAuthChange)?
+    var watch: Watch?
     /// The answer that is being made while it is sent.
-    private var transfer: BodyTransfer?
+    var transfer: BodyTransfer?
     /// Answers not handed to the channel yet.
-    private var outgoing = ByteBuffer()
+    var outgoing = ByteBuffer()
     private var willFlush = false
     private var isAdvancing = false
     /// Not too many bytes wait in the channel.
-    private var isWritable = true
+    var isWritable = true
     /// The channel asked for more input and was not given it.
     private var isReadHeld = false
     /// Parts that came with the read being decoded.
     private var partsInRead = 0
-    private var patience: ConnectionPatience
+    var patience: ConnectionPatience
 
     /// Asked for by `awaitNext` when it is first needed.
     private var socket: CInt?
@@ -44,7 +43,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// A connection that has sent a large answer gives its memory back.
     private static let keptBytesMax = 64 << 10
 
-    private struct PausedRequest {
+    struct PausedRequest {
         var request: ClientRequest
         let number: UInt32
         /// It was the read itself that waited.
@@ -52,7 +51,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     /// The request that holds the connection as a watch.
-    private struct Watch {
+    struct Watch {
         let number: UInt32
         let access: WatchAccess?
         let isStream: Bool
@@ -173,7 +172,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     // MARK: - Requests
 
-    private func run(_ action: RequestIntake.Action) {
+    func run(_ action: RequestIntake.Action) {
         switch action {
         case .wait: return
         case .expectContinue: order.expectContinue()
@@ -196,7 +195,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     /// Does all that can be done now.
-    private func advance() {
+    func advance() {
         // What is done may end in here again; the loop under way goes on with it.
         guard !isAdvancing else { return }
         isAdvancing = true
@@ -259,7 +258,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     }
 
     /// Sends an answer whose body lies in the server's memory.
-    private func send(_ answer: Answer, _ number: UInt32) {
+    func send(_ answer: Answer, _ number: UInt32) {
         let placement = order.placement(of: number)
         if placement != .gone {
             server.meter.ended(
@@ -318,175 +317,16 @@ final class ConnectionHandler: ChannelDuplexHandler {
         carryOut(handling, paused.request, paused.number)
     }
 
-    // MARK: - Changes of users and roles
-
-    func resume(hash: [UInt8], number: UInt32) {
-        guard authChange?.number == number else { return }
-        proceed { server.proceed(&$0, hash: hash, ticket: $1) }
-        advance()
-    }
-
-    private func proceed(_ step: (inout PendingAuthChange, Ticket) -> Answer?) {
-        guard let number = authChange?.number, var change = authChange?.change else { return }
-        let answer = step(&change, Ticket(connection: place, request: number))
-        authChange = (number, change)
-        guard let answer else { return }
-        authChange = nil
-        order.release()
-        send(answer, number)
-    }
-
-    // MARK: - Watches
-
-    private func open(_ start: WatchOpening, _ request: ClientRequest, _ number: UInt32) {
-        let framing = request.framing
-        server.writeHeadOfStream(start.answer, framing: framing, into: &outgoing)
-        wantFlush()
-        watch = Watch(
-            number: number, access: start.access, isStream: start.isStream,
-            isHTTP10: framing.isHTTP10)
-        for event in start.events {
-            server.sharedEvent.encode(event)
-            take(server.sharedEvent, number: number)
-        }
-    }
-
-    /// An event for this connection's watch.
-    func take(_ event: SharedEvent, number: UInt32) {
-        guard let watch, watch.number == number, let context else { return }
-        if watch.isStream && !isWritable {
-            // It has not taken what it got so far: it would never catch up, only use up memory.
-            server.meter.cutStream()
-            context.close(promise: nil)
-            return
-        }
-        let bytes = event.slice(isStream: watch.isStream, isHTTP10: watch.isHTTP10)
-        write(bytes, context)
-        if !watch.isStream { finishWatch() }
-    }
-
-    /// Ends the watch with what is in `last`, if it is over for who asked for it.
-    func endWatch(_ last: SharedEvent, where isOver: (WatchAccess?) -> Bool) {
-        guard let watch, isOver(watch.access) else { return }
-        cancelWatch()
-        self.watch = watch
-        endWatch(last, number: watch.number)
-    }
-
-    /// Ends the response without an event.
-    func endWatch(number: UInt32) {
-        guard let watch, watch.number == number else { return }
-        if !watch.isHTTP10 { outgoing.writeString(ChunkEnd.text) }
-        finishWatch()
-    }
-
-    /// Ends the response with what is in `last`.
-    func endWatch(_ last: SharedEvent, number: UInt32) {
-        guard let watch, watch.number == number, let context else { return }
-        write(last.slice(isStream: false, isHTTP10: watch.isHTTP10), context)
-        finishWatch()
-    }
-
-    private func finishWatch() {
-        guard let isHTTP10 = watch?.isHTTP10 else { return }
-        watch = nil
-        finishBody(isHTTP10: isHTTP10)
-    }
-
-    /// The answer that held the connection is out.
-    private func finishBody(isHTTP10: Bool) {
-        // Its body ends where the connection does.
-        if isHTTP10 { order.end() }
-        order.sent()
-        wantFlush()
-        advance()
-    }
-
-    private func cancelWatch() {
-        guard let watch else { return }
-        self.watch = nil
-        let ticket = Ticket(connection: place, request: watch.number)
-        server.engine.store.cancelWatch(ticket.watcher)
-    }
-
-    // MARK: - Answers made while they are sent
-
-    private func open(_ start: BodyOpening, _ framing: AnswerFraming, _ number: UInt32) {
-        server.writeHeadOfStream(start.answer, framing: framing, into: &outgoing)
-        wantFlush()
-        server.meter.ended(
-            order.start(of: number), start.answer.status,
-            now: ClientServer.monotonicNanoseconds())
-        guard !framing.isHead else {
-            start.letGo()
-            return finishBody(isHTTP10: framing.isHTTP10)
-        }
-        let new = BodyTransfer(start, isChunked: !framing.isHTTP10, eventLoop: server.eventLoop) {
-            [weak self] step in
-            self?.take(step, isHTTP10: framing.isHTTP10)
-        }
-        transfer = new
-        new.resume()
-    }
-
-    private func take(_ step: BodyTransfer.Step, isHTTP10: Bool) {
-        guard let context, transfer != nil else { return }
-        switch step {
-        case .piece(let bytes):
-            if outgoing.readableBytes > 0 { flush() }
-            context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
-            if isWritable { transfer?.resume() }
-        case .end:
-            transfer = nil
-            if !isHTTP10 { outgoing.writeString(ChunkEnd.text) }
-            finishBody(isHTTP10: isHTTP10)
-            server.flush()
-        case .failed: context.close(promise: nil)
-        }
-    }
-
-    // MARK: - Limits of time
-
-    /// Nothing asked for, nothing under way.
-    var isIdle: Bool {
-        order.inFlightCount == 0 && intake.isIdle && !patience.isHeadOpen && watch == nil
-            && transfer == nil
-    }
-
-    /// Monotonic nanoseconds.
-    var lastUsedAt: Int64 { patience.lastUsedAt }
-
-    /// Ends what takes too long; called about once a second.
-    func patrol(now: Int64) {
-        guard let context else { return }
-        if patience.isRequestTooSlow(server.configuration, now: now) {
-            patience.ended()
-            run(intake.failed(.tooSlow))
-        }
-        // Only of a client that is far behind: what lies in the kernel's buffers is not seen.
-        guard !isWritable else { return patience.isTaking() }
-        let options = context.channel.syncOptions
-        let unsent = (try? options?.getOption(.bufferedWritableBytes)) ?? 0
-        guard
-            patience.isAnswerUnread(unsent: unsent, server.configuration, now: now)
-        else { return }
-        server.cutReader()
-        context.close(promise: nil)
-    }
-
-    /// Makes room for another.
-    func evict() { context?.close(promise: nil) }
-
     // MARK: - To the channel
 
-    private func wantFlush() {
+    func wantFlush() {
         guard !willFlush else { return }
         willFlush = true
         server.willFlush(self)
     }
 
     /// Shared bytes: written as they are, unless something else goes out with them anyway.
-    private func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
+    func write(_ bytes: ByteBuffer, _ context: ChannelHandlerContext) {
         wantFlush()
         if outgoing.readableBytes > 0 {
             outgoing.writeImmutableBuffer(bytes)

@@ -51,8 +51,12 @@ struct RequestDecoder: ByteToMessageDecoder {
             let state = try decoder.decode(context: context, buffer: &buffer)
             if leftover.partsCount != partsCount {
                 headBegun = nil
-            } else if let bytes = buffer.getSlice(at: start, length: buffer.readerIndex - start) {
-                headBegun.append(bytes)
+            } else if buffer.readerIndex > start {
+                // What has been consumed cannot be read any more, but it is there.
+                let count = buffer.readerIndex - start
+                var whole = buffer
+                whole.moveReaderIndex(to: start)
+                if let bytes = whole.readSlice(length: count) { headBegun.append(bytes) }
             }
             return state
         } catch {
