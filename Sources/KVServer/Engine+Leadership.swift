@@ -40,6 +40,9 @@ extension Engine {
         raft.setFeatures(features)
     }
 
+    /// What one member is, whatever the others are.
+    package func setIsKvd(_ member: MemberID, _ isKvd: Bool) { raft.setIsKvd(member, isKvd) }
+
     /// Messages to this member are being lost.
     package func reportUnreachable(_ member: MemberID) { raft.unreachable(member) }
 

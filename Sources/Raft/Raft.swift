@@ -61,6 +61,8 @@ public struct Raft: Sendable {
     /// `.none` if unknown.
     public internal(set) var leader = MemberID.none
     var members: Members
+    /// Members that are known to be kvds, whatever the others are.
+    var knownKvds: Set<MemberID> = []
     /// Committed entries were handed out up to here.
     var handedOutIndex: UInt64
     /// The last entry that the owner has applied.
@@ -237,8 +239,12 @@ public struct Raft: Sendable {
         switch message.kind {
         case .append, .heartbeat, .snapshot:
             // A leader of a past term would never learn of this one, where candidates that could
-            // tell it do not get so far, or are ignored.
-            guard features.preVote || features.checkQuorum else { return }
+            // tell it do not get so far, or are ignored: by it, if not by this member, which may
+            // have yet to learn what all others are. A leader of etcd 2.x would take an answer of a
+            // later term for its own leader's.
+            guard
+                features.preVote || features.checkQuorum || knownKvds.contains(message.from)
+            else { return }
             outbox.append(Message(.appendResponse, to: message.from, from: id, term: term))
         case .preVote:
             answer(message, granted: false)
@@ -264,6 +270,11 @@ public struct Raft: Sendable {
 
     mutating func malformed(_ message: Message) {
         facts.append(.malformed(message.kind, from: message.from))
+    }
+
+    /// Says whether a member is known to be a kvd, and so what it understands, whatever the others are.
+    public mutating func setIsKvd(_ member: MemberID, _ isKvd: Bool) {
+        if isKvd { knownKvds.insert(member) } else { knownKvds.remove(member) }
     }
 
     /// Switches what only kvd members understand on or off, when the first member of etcd 2.x

@@ -10,15 +10,13 @@ extension Host {
     /// of the batches that were handed over behind that, all of each group or nothing of it.
     func checkMemory(
         of recovery: Recovery<SimulatedStorage>, isRestart: Bool, isRejoining: Bool
-    ) throws(StartFailure) {
+    ) {
         let log = recovery.log
         let found = LogMirror(
             base: recovery.snapshot, entries: log.entries, hardState: log.hardState)
-        if isRotten {
-            if !isRejoining {
-                isRotten = false
-                world.coverage.count(.rotHarmless)
-            }
+        if isRotten, !isRejoining {
+            isRotten = false
+            world.coverage.count(.rotHarmless)
         }
         guard isRestart, !isRejoining else { return }
         var expected = durable

@@ -112,7 +112,7 @@ extension Host {
         }
         recovery.remember(vote)
         if world.scenario.mutation == .forgetVoteOnRestart { recovery.log.hardState.vote = .none }
-        try checkMemory(of: recovery, isRestart: isRestart, isRejoining: isRejoining)
+        checkMemory(of: recovery, isRestart: isRestart, isRejoining: isRejoining)
         let engine = makeEngine(
             recovery, mark.recalled, isRestart: isRestart, isRejoining: isRejoining,
             isVoid: try noted(.stateIsVoid, directory))

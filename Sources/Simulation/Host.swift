@@ -231,6 +231,7 @@ final class Host {
                 !world.network.isCut(peer, slot), world.diskRandom.chance(percent: 40)
             else { continue }
             running.kvdPeers.insert(member.id)
+            running.engine.setIsKvd(member.id, true)
         }
         updateFeatures()
     }

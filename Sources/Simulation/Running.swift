@@ -40,6 +40,8 @@ final class Running {
     var markedIndex: UInt64 = 0
     var requests: [Ticket: Request] = [:]
     var watches: [UInt64: Int] = [:]
+    /// Single questions that have had their answer.
+    var answeredWatches: Set<UInt64> = []
 
     /// What is to be done with the answer to a ticket.
     enum Request {

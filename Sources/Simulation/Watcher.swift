@@ -69,7 +69,12 @@ extension World {
 
     /// A member tells a watcher of an event.
     func take(_ notification: Notification, from running: Running) throws(Violation) {
-        guard let i = running.watches[notification.watcher.rawValue] else { return }
+        let watch = notification.watcher.rawValue
+        guard !running.answeredWatches.contains(watch) else {
+            throw Violation(
+                "watches without gap or repeat", "watch \(watch) asked once and is told twice")
+        }
+        guard let i = running.watches[watch] else { return }
         if scenario.mutation == .loseNotification, clientRandom.chance(percent: 2) { return }
         try see(notification.event, watcher: i)
         if scenario.mutation == .repeatNotification, clientRandom.chance(percent: 2) {
@@ -77,8 +82,12 @@ extension World {
         }
         // One question, one answer; and who has a stream may ask elsewhere from where it is.
         guard !watchers[i].isStream || clientRandom.chance(percent: 20) else { return }
-        running.engine.store.cancelWatch(notification.watcher)
-        endWatch(notification.watcher.rawValue, running)
+        if watchers[i].isStream {
+            running.engine.store.cancelWatch(notification.watcher)
+        } else {
+            running.answeredWatches.insert(watch)
+        }
+        endWatch(watch, running)
     }
 
     private func see(_ event: Event, watcher i: Int) throws(Violation) {

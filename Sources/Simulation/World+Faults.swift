@@ -164,7 +164,8 @@ extension World {
     /// A bit of one member that is down, or that is put down for it. Never of a second one before the
     /// first is whole again, and only where a majority is left.
     private func rot(_ random: inout SplitMix64) {
-        guard judge.oracle.membership.ids.count > 2, work.isDone(judge.oracle.membership),
+        guard judge.oracle.membership.ids.count > 2, allKnowTheMembers,
+            work.isDone(judge.oracle.membership),
             !hosts.contains(where: \.isRotten),
             !hosts.contains(where: { $0.isGone && judge.oracle.membership[$0.id] != nil }),
             let host = pickHost(&random), judge.oracle.membership[host.id] != nil,
@@ -176,6 +177,14 @@ extension World {
         coverage.count(.rotPlanted)
         trace.note(now) { "byte \(place.offset) of \(place.path) of \(host.id) rots" }
         host.restartLater()
+    }
+
+    /// Who has not heard yet that another one is gone may need its vote, and that of the rotten one.
+    private var allKnowTheMembers: Bool {
+        let ids = judge.oracle.membership.ids
+        return ids.allSatisfy { id in
+            slot(of: id).flatMap { hosts[$0].engine }?.membership.ids == ids
+        }
     }
 
     private func pause(_ fault: Fault, _ random: inout SplitMix64) {

@@ -47,6 +47,9 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
                 try probe(directory, storage)
                 try storage.syncDirectory(directory)
             }
+            // A snapshot whose name could not be made durable stays in sight of a process that comes
+            // after: what it builds upon it must not be left without it by a power loss.
+            try storage.syncDirectory("\(path)/member/snap")
             return DataDirectory(storage: storage, path: path, walPath: walPath, lock: lock)
         } catch {
             guard error.isLocked else { throw DataDirectoryError(.storage(error), path: path) }

@@ -321,6 +321,7 @@ extension EngineHost: PeerTransportDelegate {
 
     func learnt(_ features: PeerFeatures, of peer: MemberID) {
         peerFeatures[peer] = features
+        engine.setIsKvd(peer, features.isSuperset(of: .supported))
         updateFeatures()
     }
 

@@ -44,6 +44,7 @@ extension Interaction {
     ///     join 4                              a member with an empty disk, that knows nobody
     ///     restore 1 term=3 vote=2 commit=2 log=1,1,2 [snapshot=INDEX/TERM] [rejoin=yes]
     ///     restart 1, down 1, features 1 kvd|etcd23
+    ///     kvds 1 2 3                          1 knows that 2 and 3 are kvds
     mutating func handleWorld(_ name: String, _ arguments: Arguments) throws -> Bool {
         switch name {
         case "members":
@@ -75,6 +76,10 @@ extension Interaction {
             }
         case "down":
             for id in arguments.ids { try with(id) { $0.isDown = true } }
+        case "kvds":
+            try with(arguments.id()) { member in
+                for id in arguments.ids.dropFirst() { member.raft.setIsKvd(MemberID(id), true) }
+            }
         case "features":
             let features: Raft.Features = arguments.plain.last == "etcd23" ? .etcd23 : .kvd
             for id in arguments.ids { try with(id) { $0.raft.setFeatures(features) } }

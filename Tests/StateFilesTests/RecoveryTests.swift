@@ -59,6 +59,20 @@ import Testing
         #expect(found.snapshot.index == 0 && found.log.lastIndex == 10)
     }
 
+    /// Its file got its name, and the sync of the directory failed. The next process sees it, and a log
+    /// that begins behind it (`--rejoin`) is lost without it. (kvd-sim, profile everything, seed 104.)
+    @Test func aSnapshotThatIsSeenIsDurable() throws {
+        let directory = try makeMember()
+        storage.inject(StorageFault(.syncDirectory, on: "snap", .fail(5)))
+        #expect(throws: SnapshotError.self) { try writeSnapshot(4, term: 1, in: directory) }
+        storage.killProcess()
+        let again = try DataDirectory.open("/data", storage: storage)
+        let snapshots = SnapshotDirectory(again.snapPath, storage: storage)
+        #expect(try snapshots.list().map(\.index) == [4])
+        storage.crash(keeping: .nothing)
+        #expect(try snapshots.list().map(\.index) == [4])
+    }
+
     @Test func oneThatTheLogHasIsTaken() throws {
         let directory = try makeMember()
         try writeSnapshot(4, term: 1, in: directory)
