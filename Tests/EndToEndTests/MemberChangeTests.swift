@@ -92,10 +92,11 @@ import Testing
         let deadID = try self.id(ofName: "m\(dead + 1)", in: cluster)
         cluster.killNine(dead)
         try waitUntil("m\(asked + 1) knows of it, and takes writes") {
-            let log = cluster.members[asked]?.log ?? ""
-            guard log.contains("the connection with \(deadID) became inactive") else {
-                return false
+            let metrics = try cluster.client(asked).request("GET", "/metrics").text
+            let isSeen = metrics.split(separator: "\n").contains {
+                $0.hasPrefix("kvd_peer_active") && $0.contains(deadID) && $0.hasSuffix(" 1")
             }
+            guard !isSeen else { return false }
             let client = try cluster.client(asked)
             return try client.request("PUT", "/v2/keys/a", form: "value=1").status < 300
         }
