@@ -81,6 +81,7 @@ package struct DiscoveryJoin: Sendable {
     }
 
     static let pauseSecondsMax = 64
+    private static let failuresBeforeHint = 3
 
     private let url: ServiceURL
     private let registrant: Registrant?
@@ -125,14 +126,25 @@ package struct DiscoveryJoin: Sendable {
         failuresCount += 1
         let seconds = min(1 << min(failuresCount, 16), Self.pauseSecondsMax)
         let step = isWait ? "waiting for other nodes" : "cluster status check"
-        return Step(
-            notes: [
-                DiscoveryNote(.error, "error #0: \(problem)"),
-                DiscoveryNote(
-                    .info,
-                    "\(step): error connecting to \(url.description.quotedAsGo), retrying in "
-                        + "\(seconds)s"),
-            ], action: .pause(seconds: seconds))
+        var notes = [
+            DiscoveryNote(.error, "error #0: \(problem)"),
+            DiscoveryNote(
+                .info,
+                "\(step): error connecting to \(url.description.quotedAsGo), retrying in "
+                    + "\(seconds)s"),
+        ]
+        if failuresCount == Self.failuresBeforeHint { notes.append(hint) }
+        return Step(notes: notes, action: .pause(seconds: seconds))
+    }
+
+    /// Said once for each time that the service is out of reach.
+    private var hint: DiscoveryNote {
+        DiscoveryNote(
+            .warning,
+            """
+            still no answer from \(url.endpoint). It must be a discovery service, or a cluster that \
+            runs already: a member that itself waits for this cluster to be formed answers nobody
+            """)
     }
 
     package mutating func answered(status: Int, storeIndex: String?, body: [UInt8]) -> Step {

@@ -152,8 +152,10 @@ package struct SRVFault: Error, CustomStringConvertible {
 
 /// The same, with a real DNS.
 extension SRVDiscovery {
-    /// Blocks. A `resolver` of nil is the machine's own; hosts too are looked up with the one given
-    /// first.
+    /// Blocks.
+    ///
+    /// - Parameter server: nil: those of the system. One that is given is asked for hosts, too, before
+    ///   the system is.
     package static func run(
         domain: String, name: String?, advertised: [EndpointURL], server: ResolverSettings?,
         eventLoop: any EventLoop

@@ -4,6 +4,7 @@
 ///     Server     starts and stops the parts in order: listeners, data dir, engine, peers, clients
 ///     Boot       a data dir's two beginnings: a new member, or the one that lives in it
 ///     EngineHost the engine's owner on its event loop: pumps it, and carries its effects out
+///     FirstMembers  who the members of a new cluster are: flags, discovery or DNS
 ///     PeerInquiry  what a new member asks of the others before its first start
 ///     StopSignals  SIGTERM and SIGINT
 ///     ServiceManager, ServiceReport  what systemd is told

@@ -212,6 +212,7 @@ import Testing
             script.texts[1]
                 == "cluster status check: error connecting to \"\(JoinScript.url)\", retrying in 2s"
         )
+        #expect(script.notes.filter { $0.text.contains("answers nobody") }.count == 1)
         script.answer(size: "3")
         script.answer("{}", status: 503)
         #expect(script.action == .pause(seconds: 2))
