@@ -44,6 +44,7 @@ package struct PeerHealth: Equatable, Sendable {
 /// One peer's figures, for metrics and status pages. Counts are since the peer was added.
 package struct PeerStatistics: Equatable, Sendable {
     package internal(set) var isActive = false
+    package internal(set) var wasActive = false
     /// Monotonic nanoseconds of the last change of `isActive`, or of the beginning.
     package internal(set) var changedAt = NIODeadline.now().uptimeNanoseconds
     /// Empty for a member that is not kvd, or not yet known to be.
@@ -60,10 +61,11 @@ package struct PeerStatistics: Equatable, Sendable {
 
     package init() {}
 
-    /// Whether it could not be reached for at least so long: a connection that is just being made, or
-    /// made anew, says nothing.
+    /// Whether it could not be reached for at least so long: a connection that is just being made anew
+    /// says nothing. One that was never made gets a few seconds in any case: all members are starting.
     package func isMissing(for time: Duration) -> Bool {
         let silence = NIODeadline.now().uptimeNanoseconds &- changedAt
-        return !isActive && .nanoseconds(Int64(silence)) >= time
+        let patience = wasActive ? time : max(time, .seconds(5))
+        return !isActive && .nanoseconds(Int64(silence)) >= patience
     }
 }

@@ -88,7 +88,7 @@ extension PeerLink {
 
     private func setActive() {
         guard isMember, !statistics.isActive else { return }
-        statistics.isActive = true
+        (statistics.isActive, statistics.wasActive) = (true, true)
         statistics.changedAt = NIODeadline.now().uptimeNanoseconds
         transport.log.log(.info, "the connection with \(id) became active")
     }
