@@ -9,7 +9,7 @@ import PackageDescription
 ///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
 ///     DumpCore                                       a data dir looked into, copied, restored
 ///     KVServer                                       the engine: persist, send, apply
-///     Configuration                                  flags and environment
+///     Configuration   TLS                            flags and environment; certificates
 ///     StateFiles                                     states from files: snapshots, then logs
 ///     State                                          what entries add up to; a snapshot's content
 ///     Auth                                           users, roles, what they may do
@@ -27,9 +27,13 @@ func outside(_ name: String, _ package: String) -> Target.Dependency {
 let nioCore = outside("NIOCore", "swift-nio")
 let nioPosix = outside("NIOPosix", "swift-nio")
 let nioHTTP = outside("NIOHTTP1", "swift-nio")
+let nioTLS = outside("NIOTLS", "swift-nio")
+let nioSSL = outside("NIOSSL", "swift-nio-ssl")
+let x509 = outside("X509", "swift-certificates")
+let asn1 = outside("SwiftASN1", "swift-asn1")
+let crypto = outside("Crypto", "swift-crypto")
 let log = outside("Logging", "swift-log")
 let arguments = outside("ArgumentParser", "swift-argument-parser")
-let crypto = outside("Crypto", "swift-crypto")
 let deque = outside("DequeModule", "swift-collections")
 let histogram = outside("Histogram", "hdrhistogram-swift")
 
@@ -59,6 +63,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-asn1.git", from: "1.7.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-certificates.git", from: "1.21.0"),
         .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift.git", from: "0.2.0"),
         .package(url: "https://github.com/apple/swift-protobuf.git", from: "1.39.0"),
     ],
@@ -87,6 +94,11 @@ let package = Package(
                 "StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel",
                 "ProtoWire",
             ]),
+        module(
+            "TLS",
+            [
+                "Cluster", "Logs", "StorageIO", nioCore, nioTLS, nioSSL, x509, asn1, crypto, log,
+            ]),
         module("Configuration", ["Cluster", "RaftModel", arguments]),
         module(
             "KVServer", ["State", "Raft", "RaftModel", "KeyStore", "Cluster", deque, log]),
@@ -112,7 +124,7 @@ let package = Package(
             [
                 "Discovery", "ClientAPI", "Transport", "KVServer", "StateFiles", "State", "Storage",
                 "StorageIO", "KeyStore", "Cluster", "Configuration", "Logs", "Metrics", "Raft",
-                "RaftModel",
+                "RaftModel", "TLS",
                 nioCore,
                 nioPosix, log,
             ]),
@@ -154,10 +166,21 @@ let package = Package(
                 "RaftModel", "ProtoWire",
             ]),
         tests("ConfigurationTests", ["Configuration", "Cluster"]),
+        .target(
+            name: "CertificateSupport", path: "Tests/CertificateSupport", swiftSettings: strict),
+        tests(
+            "TLSTests",
+            [
+                "TLS", "Transport", "CertificateSupport", "FixtureSupport", "Logs", "Cluster",
+                "RaftModel", nioCore, nioPosix, nioHTTP, nioTLS, nioSSL, log,
+            ]),
         tests("KVServerTests", ["KVServer", "State", "KeyStore", "Raft", "RaftModel", "Cluster"]),
         tests(
             "TransportTests",
-            ["Transport", "RaftModel", "ProtoWire", "Cluster", nioCore, nioPosix, nioHTTP, log]),
+            [
+                "Transport", "RaftModel", "ProtoWire", "Cluster", "TLS", "CertificateSupport",
+                "FixtureSupport", nioCore, nioPosix, nioHTTP, log,
+            ]),
         tests(
             "ClientAPITests",
             [
@@ -182,7 +205,11 @@ let package = Package(
             "SimulationTests",
             ["FixtureSupport", "ProcessSupport", "Simulation", "StorageIO", "kvd-sim"]),
         tests(
-            "EndToEndTests", ["ClientAPI", "ProcessSupport", "GoldenSupport", "kvd", "kvd-dump"]),
+            "EndToEndTests",
+            [
+                "ClientAPI", "ProcessSupport", "GoldenSupport", "CertificateSupport", "kvd",
+                "kvd-dump",
+            ]),
         tests("DifferentialTests", ["ProcessSupport", "GoldenSupport", "StorageIO", "kvd"]),
     ]
 )

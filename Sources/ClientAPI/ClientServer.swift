@@ -218,6 +218,14 @@ package final class ClientServer {
         )
     }
 
+    /// On a port without it.
+    func sawTLS(from address: SocketAddress?) {
+        log.log(
+            .warning,
+            "a client at \(address?.ipAddress ?? "?") speaks TLS to a port without it: it has to use http://, or --listen-client-urls https:// with --cert-file and --key-file"
+        )
+    }
+
     func remove(place: UInt32, nextNumber: UInt32) {
         precondition(places[Int(place)].connection != nil, "a connection is removed once")
         places[Int(place)] = Place(connection: nil, nextNumber: nextNumber)

@@ -127,6 +127,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
             if !(error is ByteToMessageDecoderError) { context.close(promise: nil) }
             return
         }
+        if leftover.isTLS { server.sawTLS(from: context.remoteAddress) }
         run(intake.failed(fault(for: error)))
         server.flush()
     }

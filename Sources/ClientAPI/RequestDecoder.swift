@@ -164,6 +164,9 @@ final class DecoderLeftover {
         return hadBytes
     }
 
+    /// Whether they are the beginning of TLS: a handshake record of version 3.
+    var isTLS: Bool { bytes?.readableBytesView.starts(with: [0x16, 0x03]) ?? false }
+
     /// What they ask for, if they begin with a whole request line whose only flaw may be its
     /// method. Only for the first request of a read: others would be behind whole ones.
     func fault() -> RequestFault? {

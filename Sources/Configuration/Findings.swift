@@ -30,6 +30,7 @@ extension ServerConfiguration {
             }
         }
         findings.add(addressFindings(isFirstStart: isFirstStart, doubtful: doubtful))
+        findings.add(tlsFindings)
         if !isFirstStart { findings.warnings += ignoredFlagsNotes }
         return findings
     }

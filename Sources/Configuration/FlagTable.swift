@@ -109,6 +109,9 @@ enum FlagTable {
         .init(
             "ca-file", .text, .security,
             "Deprecated: trusted-ca-file and client-cert-auth in one."),
+        .init(
+            "auto-tls", .boolean, default: "false", .security, since: "3.0",
+            "Makes a certificate for the client port where none is given. It proves nothing."),
         .init("peer-cert-file", .text, .security, "Certificate for the peer port (PEM)."),
         .init("peer-key-file", .text, .security, "Its private key (PEM)."),
         .init(
@@ -118,6 +121,9 @@ enum FlagTable {
         .init(
             "peer-ca-file", .text, .security,
             "Deprecated: peer-trusted-ca-file and peer-client-cert-auth in one."),
+        .init(
+            "peer-auto-tls", .boolean, default: "false", .security, since: "3.0",
+            "As auto-tls, for the peer port; certificates of other members are not verified then."),
     ]
 
     private static let other: [FlagDefinition] = [

@@ -44,11 +44,13 @@ struct ServerArguments: ParsableArguments {
     @Option var clientCertAuth: Bool
     @Option var trustedCaFile: String = ""
     @Option var caFile: String = ""
+    @Option var autoTls: Bool
     @Option var peerCertFile: String = ""
     @Option var peerKeyFile: String = ""
     @Option var peerClientCertAuth: Bool
     @Option var peerTrustedCaFile: String = ""
     @Option var peerCaFile: String = ""
+    @Option var peerAutoTls: Bool
 
     @Option var debug: Bool
     @Option var logPackageLevels: String = ""

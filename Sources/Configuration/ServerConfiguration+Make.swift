@@ -123,15 +123,16 @@ extension ServerArguments {
     fileprivate var clientTLS: TLSSettings {
         TLSSettings(
             certificateFile: certFile.nilIfEmpty, keyFile: keyFile.nilIfEmpty,
-            trustedCAFile: trustedCaFile.nilIfEmpty ?? caFile.nilIfEmpty,
-            requiresClientCertificate: clientCertAuth || !caFile.isEmpty)
+            trustedCAFiles: [trustedCaFile, caFile].filter { !$0.isEmpty },
+            requiresClientCertificate: clientCertAuth || !caFile.isEmpty, isAutomatic: autoTls)
     }
 
     fileprivate var peerTLS: TLSSettings {
         TLSSettings(
             certificateFile: peerCertFile.nilIfEmpty, keyFile: peerKeyFile.nilIfEmpty,
-            trustedCAFile: peerTrustedCaFile.nilIfEmpty ?? peerCaFile.nilIfEmpty,
-            requiresClientCertificate: peerClientCertAuth || !peerCaFile.isEmpty)
+            trustedCAFiles: [peerTrustedCaFile, peerCaFile].filter { !$0.isEmpty },
+            requiresClientCertificate: peerClientCertAuth || !peerCaFile.isEmpty,
+            isAutomatic: peerAutoTls)
     }
 }
 

@@ -124,12 +124,15 @@ package struct ProxySettings: Equatable, Sendable {
 package struct TLSSettings: Equatable, Sendable {
     package var certificateFile: String?
     package var keyFile: String?
-    package var trustedCAFile: String?
+    /// `trusted-ca-file`, and the deprecated `ca-file`.
+    package var trustedCAFiles: [String]
     package var requiresClientCertificate: Bool
+    /// `auto-tls`; certificate files that are given go before it.
+    package var isAutomatic: Bool
 
     /// Whether anything was asked for.
     package var isUsed: Bool {
-        certificateFile != nil || keyFile != nil || trustedCAFile != nil
-            || requiresClientCertificate
+        certificateFile != nil || keyFile != nil || !trustedCAFiles.isEmpty
+            || requiresClientCertificate || isAutomatic
     }
 }

@@ -78,10 +78,11 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
         return (try? hasWAL(walPath, storage)) ?? false
     }
 
-    /// What `inspect` found that is neither ours nor etcd's: worth a warning each.
+    /// What `inspect` found that is neither ours nor etcd's: worth a warning each. `fixtures` has
+    /// the certificates of `--auto-tls`.
     public func unknownNames() throws(DataDirectoryError) -> [String] {
         do throws(StorageError) {
-            return try storage.list(path).filter { $0 != "member" && $0 != "proxy" }
+            return try storage.list(path).filter { !["member", "proxy", "fixtures"].contains($0) }
         } catch {
             throw DataDirectoryError(.storage(error), path: path)
         }

@@ -15,21 +15,28 @@ struct Dialer: Sendable {
         if url.scheme == .https, security.prepareClient == nil {
             return eventLoop.makeFailedFuture(DialError.noTLS(url))
         }
-        let prepare = url.scheme == .https ? security.prepareClient : nil
         let silenceMax = silenceMax
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try prepare?(channel, url)
                     try SocketOptions.apply(to: channel, silenceMax: silenceMax)
                 }
             }
         // An address needs no resolver, which would cost two changes of threads.
-        if let address = try? SocketAddress(ipAddress: url.host, port: Int(url.port)) {
-            return bootstrap.connect(to: address)
+        let connection =
+            if let address = try? SocketAddress(ipAddress: url.host, port: Int(url.port)) {
+                bootstrap.connect(to: address)
+            } else {
+                bootstrap.connect(host: url.host, port: Int(url.port))
+            }
+        guard url.scheme == .https, let prepare = security.prepareClient else { return connection }
+        return connection.flatMap { channel in
+            do { return try prepare(channel, url).map { channel } } catch {
+                channel.close(promise: nil)
+                return channel.eventLoop.makeFailedFuture(error)
+            }
         }
-        return bootstrap.connect(host: url.host, port: Int(url.port))
     }
 }
 

@@ -24,9 +24,8 @@ final class PeerServerHandler: ChannelInboundHandler {
         let queueMax = transport.configuration.bounds.streamQueueBytesMax
         try channel.syncOptions?.setOption(
             .writeBufferWaterMark, value: .init(low: queueMax / 2, high: queueMax))
-        let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)
         try channel.pipeline.syncOperations.addHandlers(
-            ByteToMessageHandler(decoder), PeerServerHandler(transport))
+            ByteToMessageHandler(PeerRequestDecoder()), PeerServerHandler(transport))
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -55,6 +54,7 @@ final class PeerServerHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if error is PeerRequestDecoder.IsTLS { transport.sawTLS(from: context.remoteAddress) }
         if error is HTTPParserError {
             run(connection.failed(), context)
         } else {

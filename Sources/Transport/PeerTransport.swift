@@ -284,6 +284,15 @@ extension PeerTransport {
         addRemotes([Peer(id: id, urls: caller.urls)])
     }
 
+    /// On a port without it.
+    func sawTLS(from address: SocketAddress?) {
+        log.log(
+            .warning,
+            "a peer at \(address?.ipAddress ?? "?") speaks TLS to a port without it: its URL for this "
+                + "member has to be http://, or --listen-peer-urls https:// with --peer-cert-file and "
+                + "--peer-key-file")
+    }
+
     func fillProbe(_ answer: PeerServerConnection.Answer) -> PeerServerConnection.Answer {
         let text = "{\"OK\":true,\"Now\":\"\(WallClock.rfc3339(WallClock.now()))\"}\n"
         return fill(answer, "text/plain; charset=utf-8", Array(text.utf8))

@@ -74,12 +74,15 @@ package struct TransportConfiguration: Sendable {
 package struct TransportSecurity: Sendable {
     /// Prepares a connection that was accepted; runs on its loop, before any other handler.
     package var prepareServer: (@Sendable (any Channel) throws -> Void)?
-    /// Prepares a connection to an `https` URL.
-    package var prepareClient: (@Sendable (any Channel, EndpointURL) throws -> Void)?
+    /// Prepares a connection to an `https` URL, which stands; the future ends with the handshake.
+    package var prepareClient: PrepareClient?
+
+    package typealias PrepareClient =
+        @Sendable (any Channel, EndpointURL) throws -> EventLoopFuture<Void>
 
     package init(
         prepareServer: (@Sendable (any Channel) throws -> Void)? = nil,
-        prepareClient: (@Sendable (any Channel, EndpointURL) throws -> Void)? = nil
+        prepareClient: PrepareClient? = nil
     ) {
         self.prepareServer = prepareServer
         self.prepareClient = prepareClient

@@ -6,7 +6,8 @@
 ///     EngineHost the engine's owner on its event loop: pumps it, and carries its effects out
 ///     FirstMembers  who the members of a new cluster are: flags, discovery or DNS
 ///     PeerInquiry  what a new member asks of the others before its first start
-///     StopSignals  SIGTERM and SIGINT
+///     ServerSecurity  TLS of both ports: certificates, and taking up new ones
+///     StopSignals  SIGTERM and SIGINT, and SIGHUP where there are certificates
 ///     ServiceManager, ServiceReport  what systemd is told
 ///
 /// Everything of a node runs on one event loop but the log's writer, which has a thread of its own.
@@ -42,18 +43,25 @@ enum Kvd {
         write(configuration.isCheckOnly ? configuration.notes : configuration.startNotes)
         var findings = configuration.findings(machine)
         findings.faults = configuration.faultsOfUnbuiltFeatures + findings.faults
+        let security = ServerSecurity.load(configuration, machine, &findings)
         write(findings.notes)
         guard findings.faults.isEmpty else { exit(1) }
         if configuration.isCheckOnly {
             print("kvd would start with these flags and variables: nothing is wrong with them")
             exit(0)
         }
+        write(configuration.tlsNotes)
         let started = StartedServer()
-        StopSignals.watch(log: log) { signal in started.stop(by: signal) }
+        var hangup: (@Sendable () -> Void)?
+        if security.isUsed {
+            StopSignals.block(SIGHUP)
+            hangup = { security.reload() }
+        }
+        StopSignals.watch(log: log, hangup: hangup) { signal in started.stop(by: signal) }
         let server: Server
         do {
             server = try Server.start(
-                configuration, ServiceManager(environment: environment()))
+                configuration, security, ServiceManager(environment: environment()))
         } catch {
             write(error.notes)
             exit(1)

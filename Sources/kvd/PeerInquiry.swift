@@ -15,9 +15,9 @@ struct PeerInquiry {
     private let eventLoop: any EventLoop
     private let log = Logger(label: "etcdserver")
 
-    init(eventLoop: any EventLoop) {
+    init(eventLoop: any EventLoop, security: TransportSecurity) {
         self.eventLoop = eventLoop
-        client = PeerClient(eventLoop: eventLoop)
+        client = PeerClient(eventLoop: eventLoop, security: security)
     }
 
     // MARK: Joining

@@ -56,16 +56,19 @@ final class Server: Sendable {
 
     /// Opens the data dir, and starts everything. Blocks until clients are served.
     static func start(
-        _ configuration: ServerConfiguration, _ manager: ServiceManager?
+        _ configuration: ServerConfiguration, _ security: ServerSecurity,
+        _ manager: ServiceManager?
     ) throws(StartFailure) -> Server {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
-        let boot = try Boot.open(configuration, PeerInquiry(eventLoop: loop))
+        let boot = try Boot.open(
+            configuration, PeerInquiry(eventLoop: loop, security: security.transport))
         let ended = EndLatch()
-        let seed = Seed(configuration, boot, manager, ended: ended)
+        let seed = Seed(configuration, boot, manager, ended: ended, security: security)
         do {
             let running = try loop.submit { try makeRunning(seed, loop) }.wait()
-            try listen(configuration, running, loop)
+            try listen(configuration, security, running, loop)
+            security.watchFiles(on: loop)
             let keeper = try loop.submit { running.value.host.keeper }.wait()
             let scrubber = try startScrubbing(configuration, running, loop)
             return Server(
@@ -82,12 +85,14 @@ final class Server: Sendable {
         let configuration: ServerConfiguration
         let manager: ServiceManager?
         let ended: EndLatch
+        let security: ServerSecurity
         private var boot: Boot?
 
         init(
             _ configuration: ServerConfiguration, _ boot: consuming Boot,
-            _ manager: ServiceManager?, ended: EndLatch
+            _ manager: ServiceManager?, ended: EndLatch, security: ServerSecurity
         ) {
+            self.security = security
             self.configuration = configuration
             self.manager = manager
             self.ended = ended
@@ -132,12 +137,12 @@ final class Server: Sendable {
                 ended.set(.failed)
             },
             onEvent: { event in loop.execute { boundHost.value.take(event) } })
-        let peers = PeerTransport(
-            TransportConfiguration(
-                member: metadata.memberID, cluster: metadata.clusterID,
-                peerURLs: seed.configuration.advertisedPeerURLs,
-                electionTimeout: seed.configuration.electionTimeout),
-            eventLoop: loop, delegate: host)
+        var transport = TransportConfiguration(
+            member: metadata.memberID, cluster: metadata.clusterID,
+            peerURLs: seed.configuration.advertisedPeerURLs,
+            electionTimeout: seed.configuration.electionTimeout)
+        transport.tls = seed.security.transport
+        let peers = PeerTransport(transport, eventLoop: loop, delegate: host)
         let clients = ClientServer(
             engine: engine, eventLoop: loop, configuration: seed.configuration.clientPort
         ) { host.needsPump() }
@@ -184,8 +189,8 @@ final class Server: Sendable {
 
     /// Binds the ports, peers first, and lets time begin.
     private static func listen(
-        _ configuration: ServerConfiguration, _ running: NIOLoopBound<Running>,
-        _ loop: any EventLoop
+        _ configuration: ServerConfiguration, _ security: ServerSecurity,
+        _ running: NIOLoopBound<Running>, _ loop: any EventLoop
     ) throws {
         let log = Logger(label: "etcdmain")
         for url in configuration.listenPeerURLs {
@@ -194,7 +199,7 @@ final class Server: Sendable {
         }
         for url in configuration.listenClientURLs {
             let listener = try loop.flatSubmit {
-                Listener.bind(url, on: loop) { channel in
+                Listener.bind(url, on: loop, secure: security.acceptClient) { channel in
                     try running.value.parts.clients.initialize(channel)
                 }
             }.wait()

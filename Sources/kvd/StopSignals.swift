@@ -1,7 +1,8 @@
 import Glibc
 import Logging
 
-/// SIGTERM and SIGINT: the first asks for a clean stop, a second ends the process at once.
+/// SIGTERM and SIGINT: the first asks for a clean stop, a second ends the process at once. SIGHUP,
+/// where something is to be done at it, does that; elsewhere it ends the process, as it does etcd.
 ///
 /// The signals are blocked in every thread and taken by one thread of their own, so no handler
 /// runs in the middle of anything. After the clean stop the process dies by the signal it got, as
@@ -16,9 +17,22 @@ enum StopSignals {
         pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
+    /// As `block()`, for one signal more.
+    static func block(_ signal: Int32) {
+        var set = sigset_t()
+        sigemptyset(&set)
+        sigaddset(&set, signal)
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+    }
+
     /// Calls `stop` on the signals' own thread, once, with the signal that came first.
-    static func watch(log: Logger, _ stop: @escaping @Sendable (Int32) -> Void) {
-        let watcher = Watcher(log: log, stop: stop)
+    ///
+    /// - Parameter hangup: what to do at SIGHUP, on that thread; SIGHUP must be blocked then.
+    static func watch(
+        log: Logger, hangup: (@Sendable () -> Void)? = nil,
+        _ stop: @escaping @Sendable (Int32) -> Void
+    ) {
+        let watcher = Watcher(log: log, hangup: hangup, stop: stop)
         var thread = pthread_t()
         let context = Unmanaged.passRetained(watcher).toOpaque()
         let status = pthread_create(
@@ -51,19 +65,30 @@ enum StopSignals {
 
     private final class Watcher: Sendable {
         private let log: Logger
+        private let hangup: (@Sendable () -> Void)?
         private let stop: @Sendable (Int32) -> Void
 
-        init(log: Logger, stop: @escaping @Sendable (Int32) -> Void) {
-            (self.log, self.stop) = (log, stop)
+        init(
+            log: Logger, hangup: (@Sendable () -> Void)?,
+            stop: @escaping @Sendable (Int32) -> Void
+        ) {
+            (self.log, self.hangup, self.stop) = (log, hangup, stop)
         }
 
         func run() {
             var set = makeSet()
+            if hangup != nil { sigaddset(&set, SIGHUP) }
             var received: Int32 = 0
             sigwait(&set, &received)
+            while received == SIGHUP {
+                log.notice("received hangup signal, reading the certificate files again...")
+                hangup?()
+                sigwait(&set, &received)
+            }
             let name = received == SIGINT ? "interrupt" : "terminated"
             log.notice("received \(name) signal, shutting down...")
             stop(received)
+            sigdelset(&set, SIGHUP)
             var again: Int32 = 0
             sigwait(&set, &again)
             die(by: again)

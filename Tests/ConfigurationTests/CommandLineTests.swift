@@ -109,8 +109,9 @@ import Testing
     }
 
     private static func text(_ tls: TLSSettings) -> String {
-        let files = [tls.certificateFile, tls.keyFile, tls.trustedCAFile]
+        let trusted = tls.trustedCAFiles.isEmpty ? nil : tls.trustedCAFiles.joined(separator: ",")
+        let files = [tls.certificateFile, tls.keyFile, trusted]
         let names = files.map { $0 ?? "none" }.joined(separator: " ")
-        return "\(names) \(tls.requiresClientCertificate)"
+        return "\(names) \(tls.requiresClientCertificate)\(tls.isAutomatic ? " auto" : "")"
     }
 }

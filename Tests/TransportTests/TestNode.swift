@@ -108,12 +108,12 @@ final class TestNode: Sendable {
     }
 
     static func start(
-        _ id: MemberID, cluster: ClusterID = cluster,
+        _ id: MemberID, cluster: ClusterID = cluster, scheme: EndpointURL.Scheme = .http,
         change: @Sendable @escaping (inout TransportConfiguration) -> Void = { _ in }
     ) async throws -> TestNode {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let recorder = Recorder()
-        let url = try EndpointURL("http://127.0.0.1:0")
+        let url = EndpointURL(scheme: scheme, host: "127.0.0.1", port: 0)
         let (box, listener) = try await loop.submit {
             // The port is known only once it is bound, so the header names another host.
             let advertised = EndpointURL(scheme: .http, host: "127.0.0.1", port: 1)
@@ -180,12 +180,14 @@ let quietLogger: Logger = {
 
 /// Starts `count` nodes that know each other, runs `body`, stops them.
 func withNodes(
-    _ count: Int, change: @Sendable @escaping (inout TransportConfiguration) -> Void = { _ in },
+    _ count: Int, scheme: EndpointURL.Scheme = .http,
+    change: @Sendable @escaping (inout TransportConfiguration) -> Void = { _ in },
     _ body: ([TestNode]) async throws -> Void
 ) async throws {
     var nodes: [TestNode] = []
     for number in 1...count {
-        nodes.append(try await TestNode.start(MemberID(UInt64(number)), change: change))
+        nodes.append(
+            try await TestNode.start(MemberID(UInt64(number)), scheme: scheme, change: change))
     }
     do {
         try await body(nodes)
