@@ -87,7 +87,10 @@ struct AnswerEncoder: ~Copyable {
             appendLine("X-Raft-Index: ", at.raftIndex)
             appendLine("X-Raft-Term: ", at.raftTerm)
         }
-        if framing.grant != .none { head.append(origins.lines(of: framing.grant)) }
+        // What ends the connection is no request that a page could have sent.
+        if framing.grant != .none, !answer.closes {
+            head.append(origins.lines(of: framing.grant))
+        }
         if !answer.extraLines.isEmpty { head.append(answer.extraLines) }
         if unixSeconds != dateUnixSeconds { renewDate(unixSeconds) }
         head.append(dateLine.bytes)
