@@ -27,9 +27,19 @@ package struct ClusterClock: Sendable {
     /// Nor does it when a SYNC says no more than the clock does. The leader's own are of that kind:
     /// it was `time` when it proposed this one, and is later now. To go back to `time` each time
     /// would make every SYNC cost what the log takes to sync.
-    package mutating func applied(syncTime time: Int64, monotonic: Int64) {
+    ///
+    /// - Parameter wall: this machine's clock, which counted until now if this is the first SYNC. A
+    ///   moment before it, the SYNC's leader looked at its own, which may be this one: not back to that.
+    package mutating func applied(
+        syncTime time: Int64, monotonic: Int64, wall: Int64 = .min
+    ) {
         if let synced, time <= synced { return }
-        if synced == nil || time > running(monotonic: monotonic) { base = (time, monotonic) }
+        if synced == nil {
+            let isMomentAgo = wall > time && wall - time < 1_000_000_000
+            base = (isMomentAgo ? wall : time, monotonic)
+        } else if time > running(monotonic: monotonic) {
+            base = (time, monotonic)
+        }
         synced = time
     }
 }

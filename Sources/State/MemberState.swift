@@ -80,7 +80,7 @@ package final class MemberState {
             outcome.result = .failed(error)
         }
         if command.method == .sync {
-            clock.applied(syncTime: view.time, monotonic: monotonic)
+            clock.applied(syncTime: view.time, monotonic: monotonic, wall: wall)
         } else if view.path.isOutsideClientNamespace, case .event = outcome.result {
             if view.path.isBelowClusterNamespace { outcome.note = clusterKeyChanged(view) }
             authRevision += 1

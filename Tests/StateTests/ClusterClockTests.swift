@@ -38,6 +38,19 @@ import Testing
         #expect(new.now(monotonic: 12 * second, wall: 0) == 105 * second)
     }
 
+    /// Until the first SYNC the wall clock counted, and that was later by what the log takes to sync.
+    @Test func theFirstSyncDoesNotSetTheClockBack() {
+        var own = ClusterClock()
+        let proposed = own.now(monotonic: 0, wall: 100 * second)
+        own.applied(syncTime: proposed, monotonic: second / 10, wall: 100 * second + second / 10)
+        #expect(own.now(monotonic: second / 10, wall: 0) == 100 * second + second / 10)
+        #expect(own.synced == 100 * second)
+        // A clock that is far from the leader's gives way.
+        var other = ClusterClock()
+        other.applied(syncTime: proposed, monotonic: 0, wall: 500 * second)
+        #expect(other.now(monotonic: 0, wall: 0) == 100 * second)
+    }
+
     /// Each SYNC is applied a moment after its leader proposed it.
     @Test func theLeadersOwnSyncsCostNoTime() {
         var clock = ClusterClock()
