@@ -15,22 +15,15 @@ import Testing
     }
 
     @Test func byATokenOnAPlainKvd() throws {
-        let host = try DiscoveryHost.member()
-        let cluster = try DiscoveredCluster(try host.makeToken("mine", size: 3))
-        for n in 0..<3 { try cluster.start(n) }
-        try cluster.checkFormed()
-        try checkFourthIsRefused(cluster)
+        try formsAClusterOfThree(by: DiscoveryHost.member())
     }
 
     @Test(
         .enabled(
             if: DiscoveryHost.etcd != nil, "etcd is not installed: apt-get install etcd-server"))
     func byATokenOnARealEtcd() throws {
-        let host = try DiscoveryHost.member(executable: #require(DiscoveryHost.etcd))
-        let cluster = try DiscoveredCluster(try host.makeToken("mine", size: 3))
-        for n in 0..<3 { try cluster.start(n) }
-        try cluster.checkFormed()
-        try checkFourthIsRefused(cluster)
+        try formsAClusterOfThree(
+            by: DiscoveryHost.member(executable: #require(DiscoveryHost.etcd)))
     }
 
     /// The other way round: etcds are the ones who form a cluster with our service.
@@ -47,6 +40,13 @@ import Testing
         let list = try cluster.client(0).request("GET", "/v2/members")
         let members = try #require(list.json["members"] as? [[String: Any]])
         #expect(Set(members.compactMap { $0["name"] as? String }) == ["m1", "m2", "m3"])
+    }
+
+    private func formsAClusterOfThree(by host: DiscoveryHost) throws {
+        let cluster = try DiscoveredCluster(try host.makeToken("mine", size: 3))
+        for n in 0..<3 { try cluster.start(n) }
+        try cluster.checkFormed()
+        try checkFourthIsRefused(cluster)
     }
 
     private func checkFourthIsRefused(_ cluster: DiscoveredCluster) throws {
