@@ -45,7 +45,7 @@ package final class ClientServer {
     package var site: (any Site)?
     var meter = RequestMeter()
     let log = RateLimitedLog(Logger(label: "etcdhttp"))
-    /// Monotonic nanoseconds, as of when it was last needed.
+    /// Monotonic nanoseconds, as of the last tick or request: what connections' patience goes by.
     var loopTime = ClientServer.monotonicNanoseconds()
     private var lookedAt: Int64 = 0
     var problems = ProblemBoard()
@@ -97,6 +97,7 @@ package final class ClientServer {
     /// and what is wrong with this member.
     package func tick() {
         let now = Self.monotonicNanoseconds()
+        loopTime = now
         guard now - lookedAt >= 1_000_000_000 else { return }
         lookedAt = now
         for place in places { place.connection?.patrol(now: now) }

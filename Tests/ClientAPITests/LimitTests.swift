@@ -1,6 +1,7 @@
-import ClientAPI
 import GoldenSupport
 import Testing
+
+@testable import ClientAPI
 
 /// What the client port refuses, and that it goes on serving others meanwhile.
 @Suite(.timeLimit(.minutes(2))) struct LimitTests {
@@ -199,6 +200,15 @@ import Testing
             #expect(try slower.response().status == 408)
             #expect(try idle.request("PUT", "/v2/keys/w", form: "value=1").status == 201)
             #expect(try watcher.chunk() != nil)
+        }
+    }
+
+    /// What comes after a long silence has not been coming since before it.
+    @Test func timeGoesOnWithoutRequests() throws {
+        try withNode { _ in
+        } _: { node in
+            let before = try node.onLoop { _, server in server.loopTime }
+            try eventually("a tick") { try node.onLoop { _, server in server.loopTime } > before }
         }
     }
 
