@@ -66,19 +66,19 @@ extension ClientServer {
         case .endpoint(.keys, let target):
             return handleKeys(request, target, ticket: ticket, isReadable: isReadable)
         case .endpoint(.backup, _):
-            requestKind = .backup
+            asked.kind = .backup
             return backup(request, ticket: ticket)
         case .badTarget: return .answer(badRequest(""))
         // On every path, known or not.
         case _ where method == .OPTIONS: return .answer(Answer(.ok, nil))
         case .endpoint(.members, let target):
-            requestKind = .members
+            asked.kind = .members
             return members(request, target, ticket: ticket)
         case .endpoint(.auth(let page), let target):
-            requestKind = .auth
+            asked.kind = .auth
             return auth(page, request, target, ticket: ticket)
         case .endpoint(let endpoint, _):
-            requestKind = RequestKind(endpoint)
+            asked.kind = RequestKind(endpoint)
             return .answer(answer(endpoint, request))
         case .redirection(let target):
             return .answer(redirection(target, method))

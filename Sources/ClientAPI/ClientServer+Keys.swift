@@ -55,9 +55,9 @@ extension ClientServer {
 
     private func count(_ keys: KeysRequest, isResumed: Bool) {
         guard !isResumed else { return }
-        requestKind = RequestKind(keys)
-        requestOmitsNode = keys.omitsNode
-        meter.began(requestKind)
+        asked.kind = RequestKind(keys)
+        asked.omitsNode = keys.omitsNode
+        meter.began(asked.kind)
     }
 
     private func handle(

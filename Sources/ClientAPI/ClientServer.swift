@@ -54,8 +54,7 @@ package final class ClientServer {
     let passwords: PasswordWorker
     let authLog = RateLimitedLog(Logger(label: "auth"))
     /// What the request handled last turned out to be.
-    var requestKind = RequestKind.other
-    var requestOmitsNode = false
+    var asked = RequestMeter.Start()
 
     // Memory used again for each request; see `ByteWriter`.
     var pathScratch = ByteWriter()

@@ -228,12 +228,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
         let begun = ClientServer.monotonicNanoseconds()
         server.loopTime = begun
         patience.began(at: begun)
-        (server.requestKind, server.requestOmitsNode) = (.other, false)
+        server.asked = RequestMeter.Start(at: begun)
         let handling = server.handle(request, ticket: ticket, isReadable: false)
-        order.note(
-            RequestMeter.Start(
-                kind: server.requestKind, omitsNode: server.requestOmitsNode, at: begun),
-            of: number)
+        order.note(server.asked, of: number)
         carryOut(handling, request, number)
     }
 
