@@ -44,7 +44,7 @@ enum RequestFault: Equatable {
     /// It has taken too long to come.
     case tooSlow
     /// The request line was fine but for a method that the decoder does not know.
-    case unknownMethod(target: String, isHTTP10: Bool)
+    case unknownMethod(target: String, isHTTP10: Bool, grant: CrossOrigins.Grant)
 }
 
 /// What the headers of a request say, found in one pass over them.

@@ -44,7 +44,7 @@ package final class ClientServer {
     /// Without one, all paths are a member's. Set before the first connection.
     package var site: (any Site)?
     var meter = RequestMeter()
-    let log = RateLimitedLog(Logger(label: "etcdhttp"))
+    let log = Logger(label: "etcdhttp")
     /// Monotonic nanoseconds, as of the last tick or request: what connections' patience goes by.
     var loopTime = ClientServer.monotonicNanoseconds()
     private var lookedAt: Int64 = 0
@@ -52,7 +52,7 @@ package final class ClientServer {
     var attention = Attention()
     var gate = AuthGate()
     let passwords: PasswordWorker
-    let authLog = RateLimitedLog(Logger(label: "auth"))
+    let authLog = Logger(label: "auth")
     /// What the request handled last turned out to be.
     var asked = RequestMeter.Start()
 
@@ -199,8 +199,7 @@ package final class ClientServer {
             now - oldest.lastUsedAt >= configuration.idleBeforeEviction.inNanoseconds
         else {
             meter.refusedConnection()
-            log.log(
-                .warning,
+            log.warning(
                 "refused a client: \(configuration.connectionsMax) connections are open (--max-connections)"
             )
             return false
@@ -212,16 +211,14 @@ package final class ClientServer {
 
     func cutReader() {
         meter.cutReader()
-        log.log(
-            .warning,
+        log.warning(
             "ended a client's connection: for \(configuration.unreadAnswerTimeout) it took nothing of the answer that waits for it"
         )
     }
 
     /// On a port without it.
     func sawTLS(from address: SocketAddress?) {
-        log.log(
-            .warning,
+        log.warning(
             "a client at \(address?.ipAddress ?? "?") speaks TLS to a port without it: it has to use http://, or --listen-client-urls https:// with --cert-file and --key-file"
         )
     }

@@ -134,7 +134,9 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     private func fault(for error: HTTPParserError) -> RequestFault {
         if error == .headerOverflow { return .headersTooLarge }
-        if error == .invalidMethod, intake.isIdle, partsInRead == 0, let fault = leftover.fault() {
+        if error == .invalidMethod, intake.isIdle, partsInRead == 0,
+            let fault = leftover.fault(origins: server.origins)
+        {
             return fault
         }
         return .malformed

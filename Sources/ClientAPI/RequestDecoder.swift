@@ -169,9 +169,9 @@ final class DecoderLeftover {
 
     /// What they ask for, if they begin with a whole request line whose only flaw may be its
     /// method. Only for the first request of a read: others would be behind whole ones.
-    func fault() -> RequestFault? {
-        guard let line = bytes?.readableBytesView.prefix(while: { $0 != UInt8(ascii: "\r") })
-        else { return nil }
+    func fault(origins: CrossOrigins) -> RequestFault? {
+        guard let bytes = bytes?.readableBytesView else { return nil }
+        let line = bytes.prefix { $0 != UInt8(ascii: "\r") }
         let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard words.count == 3, !words[0].isEmpty, words[0].allSatisfy(Self.isTokenByte) else {
             return nil
@@ -181,7 +181,29 @@ final class DecoderLeftover {
         else { return nil }
         return .unknownMethod(
             target: String(decoding: words[1], as: UTF8.self),
-            isHTTP10: version.last == UInt8(ascii: "0"))
+            isHTTP10: version.last == UInt8(ascii: "0"),
+            grant: origins.isEmpty ? .none : origins.grant(to: Self.origin(in: bytes)))
+    }
+
+    /// The request's `Origin`, as far as its headers came with its line.
+    private static func origin(in head: ByteBufferView) -> String? {
+        for line in head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .dropFirst()
+        {
+            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+            if line.isEmpty { return nil }
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+            let name = String(decoding: line[..<colon], as: UTF8.self)
+            guard name.lowercased() == "origin" else { continue }
+            var value = line[line.index(after: colon)...].drop(while: isSpace)
+            while value.last.map(isSpace) ?? false { value.removeLast() }
+            return String(decoding: value, as: UTF8.self)
+        }
+        return nil
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
     }
 
     static func isTokenByte(_ byte: UInt8) -> Bool {

@@ -105,8 +105,7 @@ final class PeerLink {
         statistics.sentBytes += UInt64(bytes)
         guard hasDropped else { return }
         hasDropped = false
-        transport.log.log(
-            .warning,
+        transport.logger.warning(
             "dropped messages to peer \(id): more than it takes are waiting for it already")
         reportUnreachable()
     }

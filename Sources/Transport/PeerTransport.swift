@@ -16,9 +16,6 @@ package final class PeerTransport {
     private weak var delegate: (any PeerTransportDelegate)?
 
     let logger: Logger
-    /// For lines that may come ten times a second.
-    let log: RateLimitedLog
-    let healthLog: RateLimitedLog
     let dialer: Dialer
     /// Asks members for versions and member lists.
     package let client: PeerClient
@@ -47,8 +44,6 @@ package final class PeerTransport {
         self.eventLoop = eventLoop
         self.delegate = delegate
         self.logger = logger
-        log = RateLimitedLog(logger)
-        healthLog = RateLimitedLog(logger, interval: .seconds(30))
         dialer = Dialer(
             eventLoop: eventLoop, security: configuration.tls,
             silenceMax: configuration.timing.silenceMax)
@@ -210,8 +205,8 @@ package final class PeerTransport {
             accepted.removeAll { message in
                 let verdict = MessageVerdict.judge(message, local: local, peer: peer)
                 if case .refuse(let fault) = verdict {
-                    log.log(
-                        .error, "dropped a message of \(message.kind) from peer \(peer): \(fault)")
+                    logger.error(
+                        "dropped a message of \(message.kind) from peer \(peer): \(fault)")
                 }
                 return verdict != .deliver
             }
@@ -223,7 +218,7 @@ package final class PeerTransport {
 
     /// A peer answered 410.
     func removed(by peer: MemberID) {
-        log.log(.error, "peer \(peer) says that this member was removed from the cluster")
+        logger.error("peer \(peer) says that this member was removed from the cluster")
         guard !toldOfRemoval else { return }
         toldOfRemoval = true
         notify { $0.removedFromCluster() }
@@ -279,18 +274,19 @@ extension PeerTransport {
     /// Somebody who is no member here wanted a stream: a new member, if this one is behind.
     func meet(_ caller: PeerCaller) {
         guard let id = caller.member, delegate?.standing(of: id) != .member else { return }
-        log.log(.warning, "member \(id), unknown here, asked for a stream; refused it")
+        logger.warning("member \(id), unknown here, asked for a stream; refused it")
         guard !caller.urls.isEmpty else { return }
         addRemotes([Peer(id: id, urls: caller.urls)])
     }
 
     /// On a port without it.
     func sawTLS(from address: SocketAddress?) {
-        log.log(
-            .warning,
-            "a peer at \(address?.ipAddress ?? "?") speaks TLS to a port without it: its URL for this "
-                + "member has to be http://, or --listen-peer-urls https:// with --peer-cert-file and "
-                + "--peer-key-file")
+        logger.warning(
+            """
+            a peer at \(address?.ipAddress ?? "?") speaks TLS to a port without it: its URL for this \
+            member has to be http://, or --listen-peer-urls https:// with --peer-cert-file and \
+            --peer-key-file
+            """)
     }
 
     func fillProbe(_ answer: PeerServerConnection.Answer) -> PeerServerConnection.Answer {

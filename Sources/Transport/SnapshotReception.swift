@@ -102,7 +102,7 @@ final class SnapshotReception {
     }
 
     private func refuse(_ status: HTTPResponseStatus, _ text: String) {
-        transport.log.log(.warning, "refused a snapshot: \(text)")
+        transport.logger.warning("refused a snapshot: \(text)")
         stage = .over
         answer(.error(status, text))
     }

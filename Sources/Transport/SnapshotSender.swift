@@ -154,8 +154,8 @@ final class SnapshotSender: ChannelInboundHandler {
         isOver = true
         channel?.close(promise: nil)
         if let problem {
-            transport.log.log(
-                .warning, "the snapshot at index \(index) did not get to \(message.to): \(problem)")
+            transport.logger.warning(
+                "the snapshot at index \(index) did not get to \(message.to): \(problem)")
         } else {
             transport.logger.info("\(message.to) has taken the snapshot at index \(index)")
         }

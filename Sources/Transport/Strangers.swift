@@ -46,8 +46,7 @@ extension PeerTransport {
     /// A message was refused since its sender is not known.
     func refused(_ message: Message) {
         let sender = message.from
-        log.log(
-            .warning,
+        logger.warning(
             """
             refused a message of \(message.kind) at term \(message.term): its sender \(sender) is no \
             member of this cluster that is known here
@@ -61,7 +60,7 @@ extension PeerTransport {
                     answer.members.contains(where: { $0.id == sender }),
                     !strangers.isVouchedFor(sender)
                 else { return }
-                log.log(.info, "\(sender) is a member, as another one says: taking its messages")
+                logger.info("\(sender) is a member, as another one says: taking its messages")
                 strangers.vouch(for: sender)
             }
         }

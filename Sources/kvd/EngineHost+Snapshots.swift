@@ -122,8 +122,7 @@ extension EngineHost {
     func take(_ event: Storage.LogEvent) {
         switch event {
         case .slowSync(let duration, let bytes):
-            slowSyncs.log(
-                .warning,
+            wal.warning(
                 """
                 sync of \(bytes) bytes of the log took \(duration.milliseconds) ms: the disk is too slow \
                 for its load, and every write waits for it
@@ -132,7 +131,7 @@ extension EngineHost {
         case .segmentRecycled(let name): wal.debug("segment \(name) will be used again")
         case .segmentArchived(let name, let bytes):
             wal.info("archived segment \(name) in \(bytes) bytes")
-        case .archiveFailed(let problem): slowSyncs.log(.error, "\(problem)")
+        case .archiveFailed(let problem): wal.error("\(problem)")
         case .outOfSpace(let error):
             log.error("\(error)")
             engine.diskBecame(full: true)

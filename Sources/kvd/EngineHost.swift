@@ -22,7 +22,6 @@ final class EngineHost {
     let eventLoop: any EventLoop
     let log = Logger(label: "etcdserver")
     let wal = Logger(label: "wal")
-    let slowSyncs = RateLimitedLog(Logger(label: "wal"))
     private var mark: CommitMark
     /// Holds the lock of the data dir for as long as the node lives.
     let directory: DataDirectory<PosixStorage>

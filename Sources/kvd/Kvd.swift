@@ -67,7 +67,9 @@ enum Kvd {
             exit(1)
         }
         started.set(server)
-        switch server.waitForEnd() {
+        let end = server.waitForEnd()
+        Logs.flush()
+        switch end {
         case .signal(let signal): StopSignals.die(by: signal)
         case .removed: exit(0)
         case .failed: exit(1)
