@@ -4,7 +4,6 @@ extension ServerConfiguration {
     private static let unbuilt: [(flag: String, isUsed: @Sendable (ServerConfiguration) -> Bool)] =
         [
             ("discovery", { $0.discoversOverTLS }),
-            ("proxy", { $0.proxy.mode != .off }),
             ("experimental-v3demo", { $0.enablesV3Preview }),
         ]
 

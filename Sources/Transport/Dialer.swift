@@ -1,17 +1,23 @@
-internal import Cluster
-internal import NIOCore
+package import Cluster
+package import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
 /// Opens TCP connections to members, all on one event loop.
-struct Dialer: Sendable {
+package struct Dialer: Sendable {
     let eventLoop: any EventLoop
     let security: TransportSecurity
     /// The kernel gives a connection up on which nothing is answered for so long.
     let silenceMax: TimeAmount
 
+    package init(
+        eventLoop: any EventLoop, security: TransportSecurity, silenceMax: TimeAmount
+    ) {
+        (self.eventLoop, self.security, self.silenceMax) = (eventLoop, security, silenceMax)
+    }
+
     /// Connects; TLS, if the URL asks for it, is there when the future succeeds, HTTP is not.
-    func connect(to url: EndpointURL, timeout: TimeAmount) -> EventLoopFuture<any Channel> {
+    package func connect(to url: EndpointURL, timeout: TimeAmount) -> EventLoopFuture<any Channel> {
         if url.scheme == .https, security.prepareClient == nil {
             return eventLoop.makeFailedFuture(DialError.noTLS(url))
         }
@@ -41,11 +47,11 @@ struct Dialer: Sendable {
 }
 
 /// Why no connection was tried; and, in a few words, why one that was tried failed.
-enum DialError: Error, Equatable, CustomStringConvertible {
+package enum DialError: Error, Equatable, CustomStringConvertible {
     case noTLS(EndpointURL)
 
     /// NIO's errors name descriptors and functions; a log line needs the system's words only.
-    static func text(of error: any Error) -> String {
+    package static func text(of error: any Error) -> String {
         switch error {
         case let error as IOError: ListenerError.text(of: error.errnoCode)
         case let error as NIOConnectionError: text(of: error)
@@ -60,7 +66,7 @@ enum DialError: Error, Equatable, CustomStringConvertible {
         return "no address found for \(error.host)"
     }
 
-    var description: String {
+    package var description: String {
         switch self {
         case .noTLS(let url):
             "\(url) asks for TLS, which this member is not configured for: "

@@ -2,6 +2,7 @@
 ///
 ///     Kvd        reads flags and environment, logs what they say, starts a `Server`, waits for a signal
 ///     Server     starts and stops the parts in order: listeners, data dir, engine, peers, clients
+///     ProxyHost, ProxyPlace  with --proxy, in the place of all that follows
 ///     Boot       a data dir's two beginnings: a new member, or the one that lives in it
 ///     EngineHost the engine's owner on its event loop: pumps it, and carries its effects out
 ///     FirstMembers  who the members of a new cluster are: flags, discovery or DNS
@@ -58,22 +59,49 @@ enum Kvd {
             hangup = { security.reload() }
         }
         StopSignals.watch(log: log, hangup: hangup) { signal in started.stop(by: signal) }
-        let server: Server
-        do {
-            server = try Server.start(
-                configuration, security, ServiceManager(environment: environment()))
+        let end: Server.End
+        do throws(StartFailure) {
+            end = try serve(configuration, security, started)
         } catch {
             write(error.notes)
             exit(1)
         }
-        started.set(server)
-        let end = server.waitForEnd()
         Logs.flush()
         switch end {
         case .signal(let signal): StopSignals.die(by: signal)
         case .removed: exit(0)
         case .failed: exit(1)
         }
+    }
+
+    /// Starts what the configuration asks for, and waits for its end.
+    private static func serve(
+        _ configuration: ServerConfiguration, _ security: ServerSecurity,
+        _ started: StartedServer
+    ) throws(StartFailure) -> Server.End {
+        let manager = ServiceManager(environment: environment())
+        if let reason = ProxyHost.reason(configuration) {
+            return try serveProxy(configuration, reason, security, manager, started)
+        }
+        do throws(StartFailure) {
+            let server = try Server.start(configuration, security, manager)
+            started.set { server.stop(.signal($0)) }
+            return server.waitForEnd()
+        } catch {
+            guard let peers = error.fallback else { throw error }
+            write(error.notes)
+            return try serveProxy(
+                configuration, .clusterFull(peers), security, manager, started)
+        }
+    }
+
+    private static func serveProxy(
+        _ configuration: ServerConfiguration, _ reason: ProxyHost.Reason,
+        _ security: ServerSecurity, _ manager: ServiceManager?, _ started: StartedServer
+    ) throws(StartFailure) -> Server.End {
+        let proxy = try ProxyHost.start(configuration, reason, security, manager)
+        started.set { proxy.stop(.signal($0)) }
+        return proxy.waitForEnd()
     }
 
     private static func end(_ report: ExitReport) -> Never {

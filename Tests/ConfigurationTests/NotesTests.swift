@@ -73,11 +73,11 @@ import Testing
     }
 
     @Test func everyUnbuiltFeatureIsRefusedByName() throws {
-        let faults = try configuration(["-experimental-v3demo", "-proxy", "on"])
-            .faultsOfUnbuiltFeatures
+        let flags = ["-experimental-v3demo", "-discovery", "https://discovery.example/token"]
+        let faults = try configuration(flags).faultsOfUnbuiltFeatures
         #expect(
             faults.map(\.text) == [
-                "-proxy is set to what kvd 0.1.0 does not have yet",
+                "-discovery is set to what kvd 0.1.0 does not have yet",
                 "-experimental-v3demo is set to what kvd 0.1.0 does not have yet",
             ])
         #expect(faults.allSatisfy { $0.exitCode == 1 && $0.advice != nil })
