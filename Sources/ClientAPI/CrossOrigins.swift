@@ -4,7 +4,7 @@
 /// port without the flag pays for nothing but a comparison.
 package struct CrossOrigins {
     /// Whose headers an answer has: nobody's, or those of the origin with this number.
-    struct Grant: Equatable {
+    package struct Grant: Equatable {
         fileprivate var number: UInt16
 
         static let none = Grant(number: .max)
@@ -40,6 +40,12 @@ package struct CrossOrigins {
 
     /// The header lines that `grant` stands for, which is not `.none`.
     func lines(of grant: Grant) -> [UInt8] { lines[Int(grant.number)] }
+
+    /// The header fields that `grant` stands for.
+    package func fields(of grant: Grant) -> [(name: String, value: String)] {
+        guard grant != .none else { return [] }
+        return fields(for: numbers.first { $0.value == grant.number }?.key)
+    }
 
     /// The header fields for an answer to `origin`; none if it may not see it.
     package func fields(for origin: String?) -> [(name: String, value: String)] {

@@ -33,6 +33,8 @@ final class EndpointRefresh {
 
     private var cluster: ClusterID?
     private var isAsking = false
+    /// An endpoint failed while the cluster was being asked: the answer may be older than that.
+    private var mustAskAgain = false
     private var isStopped = false
     private var askedAt: NIODeadline?
     private var timer: Scheduled<Void>?
@@ -73,7 +75,11 @@ final class EndpointRefresh {
 
     /// An endpoint has failed: the cluster may have other members now.
     func hurry() {
-        guard !isAsking, !isStopped else { return }
+        guard !isStopped else { return }
+        guard !isAsking else {
+            mustAskAgain = true
+            return
+        }
         let earliest = askedAt.map { $0 + Self.pause } ?? .now()
         schedule(after: max(earliest - NIODeadline.now(), .zero))
     }
@@ -88,7 +94,7 @@ final class EndpointRefresh {
 
     private func ask() {
         guard !isAsking, !isStopped else { return }
-        isAsking = true
+        (isAsking, mustAskAgain) = (true, false)
         askedAt = .now()
         let urls = asked
         client.fetchMembers(from: urls, timeout: Self.timeout).assumeIsolated().whenComplete {
@@ -99,7 +105,8 @@ final class EndpointRefresh {
             case .success(let answer): self.took(answer.cluster, answer.members)
             case .failure(let error): self.failed("\(error)")
             }
-            self.schedule(after: self.hasEndpoints() ? self.interval : Self.pause)
+            let isSettled = self.hasEndpoints() && !self.mustAskAgain
+            self.schedule(after: isSettled ? self.interval : Self.pause)
         }
     }
 

@@ -158,6 +158,15 @@ struct Exchange {
         dropKept()
     }
 
+    /// The member has not carried it out, and will not. Returns nil if its answer is all that can be
+    /// given: nobody else is left, or the request is not here any more to be sent again.
+    mutating func declined(_ problem: String) -> Step? {
+        guard case .sent(let url, _) = phase, isRepeatable, isKeptWhole, !untried.isEmpty else {
+            return nil
+        }
+        return failed(Refusal.Try(url: url, problem: problem))
+    }
+
     /// The connection has ended, or is given up, before the answer did.
     mutating func lost(_ problem: String) -> Step {
         switch phase {

@@ -3,12 +3,6 @@ internal import Cluster
 internal import NIOCore
 internal import NIOHTTP1
 
-#if canImport(Glibc)
-    internal import Glibc
-#elseif canImport(Musl)
-    internal import Musl
-#endif
-
 /// One client connection. Its requests are forwarded, or answered, one after the other; `Exchange`
 /// decides what becomes of each.
 ///
@@ -34,25 +28,25 @@ final class FrontHandler: ChannelDuplexHandler {
         var endsWithConnection = false
     }
 
-    private let server: ProxyServer
-    private let input: InputNotice
-    private var context: ChannelHandlerContext?
-    private var current: Current?
+    let server: ProxyServer
+    private let leftover: DecoderLeftover
+    var context: ChannelHandlerContext?
+    var current: Current?
     private var currentNumber = 0
     /// Parts of later requests.
-    private var queue = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 4)
+    var queue = CircularBuffer<HTTPServerRequestPart>(initialCapacity: 4)
     private var isTakingFromQueue = false
     /// What came behind all of them is no request.
     private var fault: LocalAnswer?
-    private var isReadHeld = false
+    var isReadHeld = false
     /// Nothing that comes is looked at any more.
-    private var isEnding = false
-    private var hasInputEnded = false
+    var isEnding = false
+    var hasInputEnded = false
     private var partsInRead = 0
-    private var patience: ConnectionPatience
+    var patience: ConnectionPatience
 
-    init(_ server: ProxyServer, _ input: InputNotice) {
-        (self.server, self.input) = (server, input)
+    init(_ server: ProxyServer, _ leftover: DecoderLeftover) {
+        (self.server, self.leftover) = (server, leftover)
         patience = ConnectionPatience(now: server.now)
     }
 
@@ -81,13 +75,14 @@ final class FrontHandler: ChannelDuplexHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         partsInRead += 1
+        leftover.partsCount += 1
         queue.append(unwrapInboundIn(data))
         takeFromQueue()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
         patience.received(
-            partsCount: partsInRead, isIdle: isBetweenRequests, hadBytes: input.take(),
+            partsCount: partsInRead, isIdle: isBetweenRequests, hadBytes: leftover.takeHadBytes(),
             now: server.now)
         partsInRead = 0
         current?.backend?.flush()
@@ -95,11 +90,11 @@ final class FrontHandler: ChannelDuplexHandler {
     }
 
     /// Nothing of a request is here without its end.
-    private var isBetweenRequests: Bool {
+    var isBetweenRequests: Bool {
         queue.isEmpty && (current?.exchange.hasEnded ?? true)
     }
 
-    private func takeFromQueue() {
+    func takeFromQueue() {
         // What is taken may end a request, and that ends in here again.
         guard !isTakingFromQueue else { return }
         isTakingFromQueue = true
@@ -140,12 +135,16 @@ final class FrontHandler: ChannelDuplexHandler {
             return
         }
         guard !isEnding else { return }
-        fault = error == .headerOverflow ? .headersTooLarge : .malformed("")
+        if leftover.isTLS { server.sawTLS(from: context.remoteAddress) }
+        let found = leftover.fault(
+            for: error, isIdle: isBetweenRequests, partsInRead: partsInRead,
+            origins: server.origins)
+        fault = server.answer(to: found)
         refuseIfDue()
     }
 
     /// Answers what was no request, once everything before it has been.
-    private func refuseIfDue() {
+    func refuseIfDue() {
         guard let fault, queue.isEmpty, current?.exchange.hasEnded != true else { return }
         self.fault = nil
         if current?.exchange.isAnswering == true { return cut() }
@@ -153,7 +152,7 @@ final class FrontHandler: ChannelDuplexHandler {
     }
 
     /// Ends the connection with an answer to something that is no request, or no whole one.
-    private func refuse(_ answer: LocalAnswer) {
+    func refuse(_ answer: LocalAnswer) {
         current?.backend?.abandon()
         current?.backend = nil
         if current == nil {
@@ -174,7 +173,7 @@ final class FrontHandler: ChannelDuplexHandler {
         return current.exchange.wantsInput && current.backend?.isWritable ?? true
     }
 
-    private func resumeReading() {
+    func resumeReading() {
         guard isReadHeld, wantsInput, let context else { return }
         isReadHeld = false
         // The pause was ours, not the client's.
@@ -227,7 +226,7 @@ final class FrontHandler: ChannelDuplexHandler {
         context?.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
     }
 
-    private func carryOut(_ step: Exchange.Step?) {
+    func carryOut(_ step: Exchange.Step?) {
         guard let step, current != nil else { return }
         if let failed = step.failed { server.failed(failed) }
         switch step.action {
@@ -274,149 +273,4 @@ final class FrontHandler: ChannelDuplexHandler {
         connection.flush()
         resumeReading()
     }
-
-    // MARK: - From the member
-
-    /// Whether more of the answer may be read.
-    var canTake: Bool { context?.channel.isWritable ?? true }
-
-    func memberTakesMore() { resumeReading() }
-
-    func answerBegan(_ head: HTTPResponseHead) {
-        guard var current, let context else { return }
-        self.current = nil
-        current.exchange.answered()
-        if let url = current.backend?.url { server.worked(url) }
-        current.status = head.status.code
-        // A member that answers before it has all takes the rest no more.
-        if !current.exchange.hasEnded { current.framing.keepsAlive = false }
-        if hasInputEnded || server.isStopping { current.framing.keepsAlive = false }
-        var answer = ForwardedHead.answer(head, framing: &current.framing)
-        current.endsWithConnection =
-            current.framing.isHTTP10 && !answer.headers.contains(name: "content-length")
-        server.addCrossOrigins(to: &answer.headers, of: current.head)
-        self.current = current
-        context.write(wrapOutboundOut(.head(answer)), promise: nil)
-    }
-
-    func answerWentOn(_ bytes: ByteBuffer) {
-        context?.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: nil)
-    }
-
-    func answerEnded() {
-        guard let current else { return }
-        server.meter.ended(
-            current.head.method.rawValue, status: current.status,
-            nanoseconds: current.isWatch ? nil : server.now - current.startedAt)
-        endAnswer()
-    }
-
-    func memberLost(_ problem: String) {
-        current?.backend = nil
-        carryOut(current?.exchange.lost(problem))
-    }
-
-    func flush() { context?.flush() }
-
-    // MARK: - Answers
-
-    private func answer(_ answer: LocalAnswer) {
-        guard var current, let context else { return }
-        current.exchange.finish()
-        if !current.exchange.hasEnded || hasInputEnded || server.isStopping {
-            current.framing.keepsAlive = false
-        }
-        var headers = HTTPHeaders(answer.fields.map { ($0.name, $0.value) })
-        headers.add(name: "Date", value: server.date)
-        headers.add(name: "Content-Length", value: "\(answer.body.count)")
-        server.addCrossOrigins(to: &headers, of: current.head)
-        ForwardedHead.addConnection(current.framing, to: &headers)
-        self.current = current
-        let head = HTTPResponseHead(
-            version: current.framing.isHTTP10 ? .http1_0 : .http1_1, status: answer.status,
-            headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if !current.framing.isHead, !answer.body.isEmpty {
-            answerWentOn(ByteBuffer(bytes: answer.body))
-        }
-        endAnswer()
-    }
-
-    /// The last byte of an answer is written.
-    private func endAnswer() {
-        guard let context, let ended = current else { return }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        current = nil
-        guard ended.framing.keepsAlive, !hasInputEnded, !server.isStopping else {
-            return close(context, lingers: !ended.exchange.hasEnded)
-        }
-        takeFromQueue()
-        refuseIfDue()
-        resumeReading()
-    }
-
-    private func close(_ context: ChannelHandlerContext, lingers: Bool) {
-        isEnding = true
-        queue.removeAll()
-        guard lingers else { return context.close(promise: nil) }
-        // Closing while input lies unread would reset the connection, and the answer could be lost.
-        context.close(mode: .output, promise: nil)
-        resumeReading()
-        let channel = context.channel
-        context.eventLoop.scheduleTask(in: .milliseconds(500)) { channel.close(promise: nil) }
-    }
-
-    /// A part of the answer is out and the rest will not come: it must not look whole.
-    private func cut() {
-        guard let context, let current else { return }
-        server.meter.cut()
-        if current.endsWithConnection {
-            // Here the connection's end would be the body's: a reset is not.
-            let socket = context.channel as? any SocketOptionProvider
-            _ = socket?.setSoLinger(linger(l_onoff: 1, l_linger: 0))
-        }
-        isEnding = true
-        context.flush()
-        context.close(promise: nil)
-    }
-
-    // MARK: - Limits of time
-
-    var isIdle: Bool { current == nil && isBetweenRequests && !patience.isHeadOpen }
-    var lastUsedAt: Int64 { patience.lastUsedAt }
-
-    /// Called several times a second.
-    func patrol(now: Int64) {
-        guard let context, !isEnding else { return }
-        let limits = server.configuration.port
-        if let problem = current?.backend?.overdue(
-            write: server.writeTimeout, read: server.readTimeout)
-        {
-            current?.backend?.giveUp(problem)
-        }
-        // Of a client that is not read from nobody knows how slow it is.
-        if !isReadHeld, patience.isRequestTooSlow(limits, now: now) {
-            patience.ended()
-            if current?.exchange.isAnswering == true { return cut() }
-            return refuse(.tooSlow)
-        }
-        guard !context.channel.isWritable else { return patience.isTaking() }
-        let unsent = (try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
-        guard patience.isAnswerUnread(unsent: unsent, limits, now: now) else { return }
-        server.cutReader()
-        cut()
-    }
-
-    /// Makes room for another.
-    func evict() { context?.close(promise: nil) }
-
-    /// Ends the connection as soon as what is asked for has been answered; a watch at once.
-    func stop() {
-        guard let current, !current.isWatch else {
-            context?.close(promise: nil)
-            return
-        }
-    }
-
-    func closeNow() { context?.close(promise: nil) }
 }

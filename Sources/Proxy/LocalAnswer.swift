@@ -47,9 +47,12 @@ struct LocalAnswer {
         return LocalAnswer(.ok, plain, json.bytes)
     }
 
-    static func onlyGet() -> LocalAnswer {
+    static func onlyGet() -> LocalAnswer { notAllowed("GET") }
+
+    /// - Parameter methods: those that are.
+    static func notAllowed(_ methods: String) -> LocalAnswer {
         var answer = LocalAnswer(.methodNotAllowed, plain, Array("Method Not Allowed\n".utf8))
-        answer.fields.append(("Allow", "GET"))
+        answer.fields.append(("Allow", methods))
         return answer
     }
 
@@ -86,7 +89,8 @@ extension LocalAnswer {
             case .unknownExpectation: .unknownExpectation
             case .headersTooLarge: .headersTooLarge
             case .tooSlow: .tooSlow
-            case .malformed, .unknownMethod: .malformed("")
+            case .malformed: .malformed("")
+            case .unknownMethod: fault.allowedMethods.map(Self.notAllowed) ?? .malformed("")
             }
     }
 }

@@ -14,6 +14,10 @@
 /// failure. Both are values without a channel or a clock. `ForwardedHead` says what of a request's
 /// and an answer's headers goes on.
 ///
+/// TLS is the owner's: on the port by what it puts before HTTP, to the members by
+/// `ProxyConfiguration.security`. What is a request and what is none, `ClientAPI`'s `RequestDecoder`
+/// says, as on a member's port.
+///
 /// Everything runs on one event loop, without locks. What is in memory of a request or an answer is
 /// bounded: each side is read only as far as the other takes it.
 ///

@@ -23,7 +23,7 @@ package final class ProxyServer {
     private let directory: ProxyDirectory<PosixStorage>?
     private let learnt: [EndpointURL]
     private var own = OwnEndpoints(listening: [])
-    private let origins: CrossOrigins
+    let origins: CrossOrigins
     /// In the `Via` of what went through here.
     let name: String
     private let startedAt = WallClock.now()
@@ -82,18 +82,13 @@ package final class ProxyServer {
         try channel.syncOptions?.setOption(
             .writeBufferWaterMark, value: .init(low: unsentMax / 2, high: unsentMax))
         try channel.syncOptions?.setOption(.tcpOption(.tcp_nodelay), value: 1)
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = configuration.port.headerFieldBytesMax
-        limits.maxHeaderListSize = configuration.port.headerBytesMax
-        limits.maxHeaderFieldCount = configuration.port.headerFieldsMax
         var framing = HTTPResponseEncoder.Configuration()
         framing.automaticallySetFramingHeaders = false
-        let input = InputNotice()
+        let leftover = DecoderLeftover()
+        let decoder = RequestDecoder(configuration.port, leftover: leftover)
         try channel.pipeline.syncOperations.addHandlers(
-            HTTPResponseEncoder(configuration: framing), input,
-            ByteToMessageHandler(
-                HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)),
-            FrontHandler(self, input))
+            HTTPResponseEncoder(configuration: framing), ByteToMessageHandler(decoder),
+            FrontHandler(self, leftover))
     }
 
     /// Takes nothing new, and lets what is under way be answered, for a moment. The future succeeds when
@@ -164,6 +159,11 @@ package final class ProxyServer {
         return true
     }
 
+    /// On a port without it.
+    func sawTLS(from address: SocketAddress?) {
+        log.warning("\(DecoderLeftover.complaintOfTLS(from: address))")
+    }
+
     func cutReader() {
         meter.cutReaders += 1
         log.warning(
@@ -222,7 +222,14 @@ package final class ProxyServer {
         refresh?.hurry()
     }
 
-    func worked(_ url: EndpointURL) { director.worked(url) }
+    /// An endpoint answered. If it is not to be asked again soon, returns why.
+    func answered(_ url: EndpointURL, _ status: HTTPResponseStatus) -> String? {
+        guard status == .loopDetected else {
+            director.worked(url)
+            return nil
+        }
+        return "it leads back to this proxy, or to another one"
+    }
 
     func refused(_ refusal: Refusal, _ method: String) {
         meter.refused(method, refusal.label)
@@ -243,6 +250,15 @@ package final class ProxyServer {
         }
         if head.method == .CONNECT { return .malformed("") }
         return ForwardedHead.hasPassed(name, head.headers) ? .loop() : nil
+    }
+
+    /// What is said to something that is no request.
+    func answer(to fault: RequestFault) -> LocalAnswer {
+        guard case .unknownMethod(_, _, let grant) = fault else { return LocalAnswer(fault) }
+        if configuration.isReadOnly { return .notImplemented }
+        var answer = LocalAnswer(fault)
+        answer.fields += origins.fields(of: grant)
+        return answer
     }
 
     private func metrics() -> MetricsPage {

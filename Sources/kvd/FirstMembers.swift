@@ -58,8 +58,10 @@ enum FirstMembers {
                 preconditionFailure("the flag has been checked")
             }
             let outcome = try withEventLoop { loop throws(StartFailure) in
-                DiscoveryClient(url, proxy: configuration.discoveryProxyURL, eventLoop: loop)
-                    .run(nil)
+                DiscoveryClient(
+                    url, proxy: configuration.discoveryProxyURL, eventLoop: loop,
+                    security: ServerSecurity.publicCalls
+                ).run(nil)
             }
             switch outcome {
             case .complete(let cluster): return cluster.urls
@@ -137,7 +139,8 @@ enum FirstMembers {
                 }
             }
             let client = DiscoveryClient(
-                url, proxy: configuration.discoveryProxyURL, eventLoop: loop)
+                url, proxy: configuration.discoveryProxyURL, eventLoop: loop,
+                security: ServerSecurity.publicCalls)
             return client.run(
                 DiscoveryJoin.Registrant(
                     name: configuration.name, urls: configuration.advertisedPeerURLs, url: url,

@@ -2,7 +2,7 @@
 ///
 ///     Kvd        reads flags and environment, logs what they say, starts a `Server`, waits for a signal
 ///     Server     starts and stops the parts in order: listeners, data dir, engine, peers, clients
-///     ProxyHost, ProxyPlace  with --proxy, in the place of all that follows
+///     ProxyReason, ProxyHost, ProxyPlace  with --proxy, in the place of all that follows
 ///     Boot       a data dir's two beginnings: a new member, or the one that lives in it
 ///     EngineHost the engine's owner on its event loop: pumps it, and carries its effects out
 ///     FirstMembers  who the members of a new cluster are: flags, discovery or DNS
@@ -35,13 +35,17 @@ enum Kvd {
         }
     }
 
-    private static func run(_ configuration: ServerConfiguration, _ machine: Machine) -> Never {
+    private static func run(_ asked: ServerConfiguration, _ machine: Machine) -> Never {
+        var configuration = asked
         Logs.bootstrap()
         let log = Logger(label: "etcdmain")
         let warning = LogLevels.shared.configure(
             isDebug: configuration.isDebugLogging, packageLevels: configuration.logPackageLevels)
         if let warning { log.warning("\(warning)") }
         write(configuration.isCheckOnly ? configuration.notes : configuration.startNotes)
+        var notes: [ConfigurationNote] = []
+        let reason = ProxyReason.find(&configuration, machine, &notes)
+        write(notes)
         var findings = configuration.findings(machine)
         findings.faults = configuration.faultsOfUnbuiltFeatures + findings.faults
         let security = ServerSecurity.load(configuration, machine, &findings)
@@ -61,7 +65,7 @@ enum Kvd {
         StopSignals.watch(log: log, hangup: hangup) { signal in started.stop(by: signal) }
         let end: Server.End
         do throws(StartFailure) {
-            end = try serve(configuration, security, started)
+            end = try serve(configuration, reason, security, started)
         } catch {
             write(error.notes)
             exit(1)
@@ -76,11 +80,11 @@ enum Kvd {
 
     /// Starts what the configuration asks for, and waits for its end.
     private static func serve(
-        _ configuration: ServerConfiguration, _ security: ServerSecurity,
-        _ started: StartedServer
+        _ configuration: ServerConfiguration, _ reason: ProxyReason?,
+        _ security: ServerSecurity, _ started: StartedServer
     ) throws(StartFailure) -> Server.End {
         let manager = ServiceManager(environment: environment())
-        if let reason = ProxyHost.reason(configuration) {
+        if let reason {
             return try serveProxy(configuration, reason, security, manager, started)
         }
         do throws(StartFailure) {
@@ -96,7 +100,7 @@ enum Kvd {
     }
 
     private static func serveProxy(
-        _ configuration: ServerConfiguration, _ reason: ProxyHost.Reason,
+        _ configuration: ServerConfiguration, _ reason: ProxyReason,
         _ security: ServerSecurity, _ manager: ServiceManager?, _ started: StartedServer
     ) throws(StartFailure) -> Server.End {
         let proxy = try ProxyHost.start(configuration, reason, security, manager)

@@ -14,21 +14,6 @@ import Transport
 ///     start: data dir, where the cluster is, ports bound, endpoints asked for
 ///     stop:  ports closed, what is under way answered
 final class ProxyHost: Sendable {
-    /// Why this process is a proxy.
-    enum Reason: Sendable {
-        /// `--proxy`
-        case asked
-        /// `--discovery-fallback proxy`: the cluster was full, with these peer URLs.
-        case clusterFull([EndpointURL])
-        /// As `clusterFull`, at an earlier start.
-        case wasFull
-
-        var isFallback: Bool {
-            if case .asked = self { return false }
-            return true
-        }
-    }
-
     private let group: MultiThreadedEventLoopGroup
     private let running: NIOLoopBound<Running>
     private let manager: ServiceManager?
@@ -49,27 +34,17 @@ final class ProxyHost: Sendable {
         (self.group, self.running, self.manager) = (group, running, manager)
     }
 
-    /// Why `configuration` asks for a proxy; nil: it asks for a member.
-    ///
-    /// A member that became a proxy because the cluster was full is one at its next starts, too.
-    static func reason(_ configuration: ServerConfiguration) -> Reason? {
-        if configuration.proxy.mode != .off { return .asked }
-        guard case .discovery = configuration.bootstrap, configuration.discoveryFallback == .proxy,
-            case .proxy? = try? DataDirectoryKind.inspect(
-                configuration.dataDirectory, storage: PosixStorage())
-        else { return nil }
-        return .wasFull
-    }
-
     /// Blocks until clients are served.
     static func start(
-        _ configuration: ServerConfiguration, _ reason: Reason, _ security: ServerSecurity,
+        _ configuration: ServerConfiguration, _ reason: ProxyReason, _ security: ServerSecurity,
         _ manager: ServiceManager?
     ) throws(StartFailure) -> ProxyHost {
-        if reason.isFallback { warnOfFallback(configuration) }
+        if let warning = reason.warning(configuration) {
+            Logger(label: "etcdmain").critical("\(warning)")
+        }
         let place = try ProxyPlace.open(configuration, reason)
         var settings = configuration.proxyPort(seeds: place.seeds)
-        settings.security = security.transport
+        settings.security = try security.callsOfProxy()
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let loop = group.next()
         do {
@@ -112,19 +87,14 @@ final class ProxyHost: Sendable {
         try loop.submit { [bound] in running.value.server.start(listening: bound) }.wait()
     }
 
-    private static func warnOfFallback(_ configuration: ServerConfiguration) {
-        Logger(label: "etcdmain").critical(
-            """
-            THIS PROCESS IS A PROXY, NOT A MEMBER: the cluster that --discovery leads to was full. It \
-            keeps no data and has no vote, and hands all requests to the members. To be a member, add \
-            this machine to the running cluster (POST /v2/members) and start with an empty \
-            --data-dir; to end with an error instead, set --discovery-fallback exit
-            """)
-    }
-
-    private func tellReady(_ configuration: ServerConfiguration, _ reason: Reason) {
+    private func tellReady(_ configuration: ServerConfiguration, _ reason: ProxyReason) {
         guard let manager else { return }
-        let why = reason.isFallback ? " (the discovered cluster was full)" : ""
+        let why =
+            switch reason {
+            case .asked: ""
+            case .clusterFull: " (the discovered cluster was full)"
+            case .dataDirectory: " (so the data dir says)"
+            }
         let what = configuration.proxy.mode == .readOnly ? "Read-only proxy" : "Proxy"
         manager.tell("READY=1", "STATUS=\(what) of a cluster\(why), not a member")
         let running = running

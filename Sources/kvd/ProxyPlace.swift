@@ -14,7 +14,7 @@ struct ProxyPlace: Sendable {
     let seeds: [EndpointURL]
 
     static func open(
-        _ configuration: ServerConfiguration, _ reason: ProxyHost.Reason
+        _ configuration: ServerConfiguration, _ reason: ProxyReason
     ) throws(StartFailure) -> ProxyPlace {
         let storage = PosixStorage()
         let log = Logger(label: "etcdmain")
@@ -30,20 +30,16 @@ struct ProxyPlace: Sendable {
             log.notice(
                 "the server is already initialized as proxy before, starting as etcd proxy...")
         }
-        let isNamed = configuration.setFlags.contains("initial-cluster") || reason.isFallback
-        let learnt = try readPeers(directory, hasOthers: isNamed || configuration.discovers, log)
-        // The default of --initial-cluster is this machine: it counts where nothing else is known.
-        let seeds = try isNamed || learnt.isEmpty ? Self.seeds(configuration, reason) : []
-        if !learnt.isEmpty, configuration.discovers {
-            log.warning(
-                """
-                discovery token ignored since the proxy has already been initialized. Valid cluster \
-                file found at \(directory.clusterPath.quotedAsGo)
-                """)
+        let learnt = try readPeers(directory, hasOthers: configuration.namesMembers, log)
+        let seeds: [EndpointURL]
+        if case .clusterFull(let peers) = reason {
+            seeds = peers
+        } else {
+            seeds = try Self.seeds(configuration, directory, learnt, log)
         }
         let all = learnt + seeds.filter { !learnt.contains($0) }
         guard !all.isEmpty else { throw nowhere(directory.clusterPath) }
-        if case .clusterFull = reason, learnt.isEmpty {
+        if case .clusterFull = reason {
             // The next start does not ask the discovery service again.
             try StartFailure.catching { () throws(StorageError) in try directory.save(seeds) }
         }
@@ -52,14 +48,29 @@ struct ProxyPlace: Sendable {
         return ProxyPlace(directory: directory, learnt: learnt, seeds: seeds)
     }
 
+    /// What the flags say, or lead to.
     private static func seeds(
-        _ configuration: ServerConfiguration, _ reason: ProxyHost.Reason
+        _ configuration: ServerConfiguration, _ directory: ProxyDirectory<PosixStorage>,
+        _ learnt: [EndpointURL], _ log: Logger
     ) throws(StartFailure) -> [EndpointURL] {
-        switch reason {
-        case .asked: try FirstMembers.peers(configuration)
-        case .clusterFull(let peers): peers
-        // The file has them, or there was no first time.
-        case .wasFull: []
+        guard !learnt.isEmpty else { return try FirstMembers.peers(configuration) }
+        switch configuration.bootstrap {
+        case .cluster:
+            // Its default is this machine: that counts where nothing else is known.
+            return configuration.namesMembers ? try FirstMembers.peers(configuration) : []
+        case .dns:
+            do throws(StartFailure) { return try FirstMembers.peers(configuration) } catch {
+                for note in error.notes { log.warning("\(note.text)") }
+                log.warning("proxy: going by \(directory.clusterPath) without --discovery-srv")
+                return []
+            }
+        case .discovery:
+            log.warning(
+                """
+                discovery token ignored since the proxy has already been initialized. Valid cluster \
+                file found at \(directory.clusterPath.quotedAsGo)
+                """)
+            return []
         }
     }
 
@@ -85,8 +96,9 @@ struct ProxyPlace: Sendable {
 }
 
 extension ServerConfiguration {
-    fileprivate var discovers: Bool {
-        if case .cluster = bootstrap { return false }
+    /// The flags lead to the members.
+    fileprivate var namesMembers: Bool {
+        if case .cluster = bootstrap { return setFlags.contains("initial-cluster") }
         return true
     }
 

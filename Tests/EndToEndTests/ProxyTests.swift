@@ -41,6 +41,14 @@ import Testing
         }
     }
 
+    private func waitForClusterFile() throws {
+        let file = dataDirectory + "/proxy/cluster"
+        try waitUntil("the cluster file") {
+            let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
+            return cluster.peerPorts.allSatisfy { text.contains("http://127.0.0.1:\($0)") }
+        }
+    }
+
     private func waitForAllEndpoints() throws {
         try waitUntil("all three endpoints") {
             let list = try LoopbackHTTP(port: port).request("GET", "/v2/config/local/proxy")
@@ -113,11 +121,7 @@ import Testing
         try cluster.waitReady()
         do {
             let proxy = try startProxy(["--proxy", "on", "--initial-cluster", peers])
-            let file = dataDirectory + "/proxy/cluster"
-            try waitUntil("the cluster file") {
-                let text = (try? String(contentsOfFile: file, encoding: .utf8)) ?? ""
-                return cluster.peerPorts.allSatisfy { text.contains("http://127.0.0.1:\($0)") }
-            }
+            try waitForClusterFile()
             #expect(proxy.log.contains("etcdmain: proxy: using peer urls [http://127.0.0.1:"))
             #expect(
                 proxy.log.contains(
@@ -149,8 +153,86 @@ import Testing
         withExtendedLifetime(proxy) {}
     }
 
-    /// A member's data dir is no proxy's, and the other way round.
-    @Test func dataDirsAreNotMixedUp() throws {
+    /// What is no request, or could be read as two, is refused as a member refuses it; all else means
+    /// the same to both.
+    @Test func shapesAreTakenAndRefusedAsByAMember() throws {
+        try cluster.startAll()
+        try cluster.waitReady()
+        let proxy = try startProxy(["--proxy", "on", "--initial-cluster", peers])
+        let put = "PUT /v2/keys/shape HTTP/1.1\r\nHost: h\r\n"
+        let form = "Content-Type: application/x-www-form-urlencoded\r\n"
+        let shapes = [
+            put + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            put + "Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+            put + "Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+            put + "Content-Length: +3\r\n\r\nabc", put + "Content-Length: -3\r\n\r\nabc",
+            put + "Content-Length: 0x3\r\n\r\nabc", put + "Content-Length: 3 3\r\n\r\nabc",
+            put + "Content-Length: 99999999999999999999\r\n\r\nabc",
+            put + "Content-Length : 3\r\n\r\nabc",
+            put + "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+            put + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+            put + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+            put + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            put + "Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n",
+            put + "Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n\r\n",
+            put + "Transfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
+            put + "X-A: b\r\n folded: c\r\n\r\n", put + "X-A: b\u{0}c\r\n\r\n",
+            put + "X A: b\r\n\r\n", put + ": b\r\n\r\n", put + "X-A\r\n\r\n",
+            put + "Host: other\r\n\r\n", "PUT /v2/keys/shape HTTP/1.1\r\n\r\n",
+            "GET /v2/keys HTTP/1.1\nHost: h\n\n", "GET /v2/keys HTTP/2.0\r\nHost: h\r\n\r\n",
+            "GET /v2/keys\r\n\r\n", "get /v2/keys HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET  /v2/keys HTTP/1.1\r\nHost: h\r\n\r\n", "\u{16}\u{3}\u{1}\r\n\r\n",
+            "FOO /v2/keys HTTP/1.1\r\nHost: h\r\n\r\n",
+            "FOO /v2/stats/self HTTP/1.1\r\nHost: h\r\n\r\n",
+            "PATCH /v2/keys HTTP/1.1\r\nHost: h\r\n\r\n",
+            "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n",
+            "GET /v2/keys/ключ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+            "GET http://x/v2/keys/_ready HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+            "GET /v2/keys/_ready HTTP/1.0\r\n\r\n",
+            put + "Expect: something\r\n\r\n", put + form + "Content-Length: 7\r\n\r\nvalue=1",
+            put + form + "Transfer-Encoding: chunked\r\n\r\n7\r\nvalue=1\r\n0\r\n\r\n",
+        ]
+        for shape in shapes {
+            let answers = try [cluster.clientPorts[0], port].map { port in
+                let client = try LoopbackHTTP(port: port)
+                // Who is refused in the middle may find its connection closed while it still sends.
+                try? client.send(Array(shape.utf8))
+                return try client.readHead()
+            }
+            let name = shape.prefix(120)
+            // The one creates the key and the other sets it.
+            let statuses = answers.map { $0.status == 201 ? 200 : $0.status }
+            #expect(statuses[0] == statuses[1], "\(name)")
+            #expect(answers[0].headers["allow"] == answers[1].headers["allow"], "\(name)")
+        }
+        #expect(proxy.log.contains("speaks TLS to a port without it"))
+    }
+
+    /// Who lives in the data dir goes before the flags, as with etcd.
+    @Test func theDataDirSaysWhoIsStarted() throws {
+        // A member that ran is started, or its cluster would miss it.
+        try cluster.startAll()
+        try cluster.waitReady()
+        cluster.killNine(0)
+        try cluster.start(0, adding: ["--proxy", "on"])
+        let member = try #require(cluster.members[0])
+        try member.waitReady()
+        #expect(member.log.contains("W | etcdmain: --proxy HAS NO EFFECT: a member of a cluster"))
+        #expect(!member.log.contains("THIS PROCESS IS A PROXY"))
+        // A proxy stays one.
+        let first = try startProxy(["--proxy", "on", "--initial-cluster", peers])
+        #expect(!first.log.contains("THIS PROCESS IS A PROXY"))
+        try waitForClusterFile()
+        first.kill(SIGKILL)
+        first.wait()
+        let proxy = try startProxy(["--advertise-client-urls", "http://127.0.0.1:\(port)"])
+        #expect(proxy.log.contains("C | etcdmain: THIS PROCESS IS A PROXY, NOT A MEMBER: it was"))
+        #expect(try LoopbackHTTP(port: port).request("GET", "/v2/keys/_ready").status == 200)
+        proxy.kill(SIGKILL)
+        proxy.wait()
+    }
+
+    @Test func dirsOfNobodyAreRefused() throws {
         let arguments = ["--proxy", "on", "--initial-cluster", "x=http://127.0.0.1:1"]
         try FileManager.default.createDirectory(
             atPath: dataDirectory + "/member", withIntermediateDirectories: true)
@@ -167,8 +249,8 @@ import Testing
                 "C | etcdmain: invalid datadir. Both member and proxy directories exist."))
         try FileManager.default.removeItem(atPath: dataDirectory + "/member")
         process = try startProxy(
-            ["--advertise-client-urls", "http://127.0.0.1:\(port)"], waits: false)
+            ["--listen-client-urls", "https://127.0.0.1:\(port)"] + arguments, waits: false)
         #expect(process.wait() == 1)
-        #expect(process.log.contains("belongs to a proxy. Start with --proxy on"), "\(process.log)")
+        #expect(process.log.contains("KeyFile and CertFile are not presented"), "\(process.log)")
     }
 }

@@ -93,6 +93,21 @@ import Testing
         #expect(exchange.lost("gone").action == .connect(b, mayReuse: true))
     }
 
+    @Test func aReadThatAMemberDeclinesGoesToTheNext() {
+        var exchange = exchange("GET")
+        _ = start(&exchange)
+        _ = exchange.connected(isReused: true)
+        let step = exchange.declined("a loop")
+        #expect(step?.action == .connect(b, mayReuse: true))
+        #expect(step?.failed == attempt(a, "a loop"))
+        _ = exchange.connected(isReused: false)
+        #expect(exchange.declined("a loop") == nil, "its answer is passed on: nobody is left")
+        var write = self.exchange("PUT")
+        _ = start(&write)
+        _ = write.connected(isReused: false)
+        #expect(write.declined("a loop") == nil, "its body is gone")
+    }
+
     @Test func aReadsBodyIsKeptIfItIsShort() {
         for (body, isSentAgain) in [(["1234", "5678"], true), (["1234", "56789"], false)] {
             var exchange = exchange("GET")
