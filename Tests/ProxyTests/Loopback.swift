@@ -179,17 +179,21 @@ final class FakeMember: Sendable {
 
     /// The peer port of a cluster whose client URLs are these.
     static func peer(of clients: [EndpointURL]) async throws -> FakeMember {
+        let list = listing(of: clients)
+        return try await start { _ in .text(list) }
+    }
+
+    /// What such a port answers. Nobody listens on the peer URLs in it.
+    static func listing(of clients: [EndpointURL]) -> String {
         let members = clients.enumerated().map { number, url in
             Member(
                 id: MemberID(UInt64(number + 1)), peerURLs: ["http://127.0.0.1:\(number + 1)"],
                 name: "m\(number)", clientURLs: [url.description])
         }
         let body = String(decoding: MemberJSON.peerList(members), as: UTF8.self)
-        return try await start { _ in
-            .text(
-                "HTTP/1.1 200 OK\r\nX-Etcd-Cluster-Id: 1f\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
-                    + body)
-        }
+        return
+            "HTTP/1.1 200 OK\r\nX-Etcd-Cluster-Id: 1f\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
+            + body
     }
 
     var requests: [String] { state.requests.withLock { $0 } }
