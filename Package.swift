@@ -4,6 +4,7 @@ import PackageDescription
 /// A target imports only targets of a lower row, and declares each one it imports.
 ///
 ///     kvd   kvd-dump   kvd-bench   kvd-sim           flags in, parts wired, nothing else
+///     Proxy                                          requests handed to members
 ///     Discovery                                      how new members find each other
 ///     Simulation                                     whole clusters in one thread
 ///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
@@ -117,15 +118,20 @@ let package = Package(
                 "ClientAPI", "Transport", "KVServer", "KeyStore", "Cluster", "RaftModel", "Logs",
                 nioCore, nioPosix, log,
             ]),
+        module(
+            "Proxy",
+            [
+                "ClientAPI", "Transport", "KVServer", "Cluster", "Metrics", "Storage", "StorageIO",
+                "RaftModel", "Logs", nioCore, nioPosix, nioHTTP, log,
+            ]),
         .systemLibrary(name: "CEpoll", path: "Sources/BenchCore/CEpoll"),
         module("BenchCore", ["CEpoll", histogram]),
         program(
             "kvd",
             [
-                "Discovery", "ClientAPI", "Transport", "KVServer", "StateFiles", "State", "Storage",
-                "StorageIO", "KeyStore", "Cluster", "Configuration", "Logs", "Metrics", "Raft",
-                "RaftModel", "TLS",
-                nioCore,
+                "Proxy", "Discovery", "ClientAPI", "Transport", "KVServer", "StateFiles", "State",
+                "Storage", "StorageIO", "KeyStore", "Cluster", "Configuration", "Logs", "Metrics",
+                "Raft", "RaftModel", "TLS", nioCore,
                 nioPosix, log,
             ]),
         module(
@@ -191,6 +197,12 @@ let package = Package(
         tests(
             "DiscoveryTests",
             ["Discovery", "Transport", "Cluster", "RaftModel", nioCore, nioPosix, nioHTTP]),
+        tests(
+            "ProxyTests",
+            [
+                "Proxy", "ClientAPI", "Transport", "Cluster", "Metrics", "RaftModel", "Storage",
+                "StorageIO", "FixtureSupport", nioCore, nioPosix, nioHTTP,
+            ]),
         tests("BenchCoreTests", ["BenchCore", histogram]),
         tests(
             "DumpCoreTests",

@@ -218,9 +218,7 @@ package final class ClientServer {
 
     /// On a port without it.
     func sawTLS(from address: SocketAddress?) {
-        log.warning(
-            "a client at \(address?.ipAddress ?? "?") speaks TLS to a port without it: it has to use http://, or --listen-client-urls https:// with --cert-file and --key-file"
-        )
+        log.warning("\(DecoderLeftover.complaintOfTLS(from: address))")
     }
 
     func remove(place: UInt32, nextNumber: UInt32) {
@@ -289,16 +287,12 @@ extension ClientServer {
 
     /// As `childChannelInitializer`, for a listener that takes a throwing function.
     package func initialize(_ channel: any Channel) throws {
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
-        limits.maxHeaderListSize = configuration.headerBytesMax
-        limits.maxHeaderFieldCount = configuration.headerFieldsMax
         guard hasRoom() else {
             return try channel.pipeline.syncOperations.addHandler(
                 ConnectionRefusal(limit: configuration.connectionsMax))
         }
         let leftover = DecoderLeftover()
-        let decoder = RequestDecoder(limits: limits, leftover: leftover)
+        let decoder = RequestDecoder(configuration, leftover: leftover)
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
         let low = max(1, configuration.unsentBytesMax / 2)
         try channel.syncOptions?.setOption(

@@ -120,7 +120,7 @@ package final class PortSecurity: Sendable {
     ) throws -> EventLoopFuture<Void> {
         let credentials = credentials
         guard let context = credentials.client else {
-            preconditionFailure("only the peer port's files are for calls")
+            preconditionFailure("these files are not for calls")
         }
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         let promise = channel.eventLoop.makePromise(of: Void.self)

@@ -144,7 +144,7 @@ final class Server: Sendable {
         transport.tls = seed.security.transport
         let peers = PeerTransport(transport, eventLoop: loop, delegate: host)
         let clients = ClientServer(
-            engine: engine, eventLoop: loop, configuration: seed.configuration.clientPort
+            engine: engine, eventLoop: loop, configuration: seed.configuration.clientPort()
         ) { host.needsPump() }
         let backups = LiveBackups(engine, keeper)
         clients.backupProvider = backups
