@@ -1,33 +1,56 @@
 import Synchronization
 
-/// From a fault to the next acknowledged write that was asked for after it.
+/// Whether writes are served: from a fault to the next one that was asked for once it had happened,
+/// and the longest time in which nobody had one acknowledged.
 package final class Availability: Sendable {
     private struct State {
         var faultAt: UInt64?
+        /// When what was done was done: what is asked for from then on counts.
+        var countsFrom: UInt64 = 0
         var servedAt: UInt64?
+        var lastAt: UInt64 = 0
+        var longest: UInt64 = 0
     }
 
     private let state = Mutex(State())
 
     package init() {}
 
-    package func faulted(at time: UInt64) {
-        state.withLock { $0 = State(faultAt: time, servedAt: nil) }
+    /// Does something that may keep members from serving.
+    package func during<Result>(_ fault: () throws -> Result) rethrows -> Result {
+        let faultAt = ClientLoad.now
+        state.withLock { $0.faultAt = nil }
+        let result = try fault()
+        state.withLock {
+            $0 = State(
+                faultAt: faultAt, countsFrom: ClientLoad.now, lastAt: faultAt, longest: $0.longest)
+        }
+        return result
     }
 
     func acknowledged(askedAt: UInt64, answeredAt: UInt64) {
         state.withLock {
-            guard let faultAt = $0.faultAt, $0.servedAt == nil, askedAt >= faultAt else { return }
+            guard let faultAt = $0.faultAt, answeredAt >= faultAt else { return }
+            if answeredAt > $0.lastAt {
+                $0.longest = max($0.longest, answeredAt - $0.lastAt)
+                $0.lastAt = answeredAt
+            }
+            guard $0.servedAt == nil, askedAt >= $0.countsFrom else { return }
             $0.servedAt = answeredAt
         }
     }
 
-    /// Nil: none yet.
+    /// From the fault to the next write that was asked for after it; nil: none yet.
     package var gap: Duration? {
         state.withLock {
             guard let faultAt = $0.faultAt, let servedAt = $0.servedAt else { return nil }
             return .nanoseconds(Int64(servedAt - faultAt))
         }
+    }
+
+    /// The longest time without a write, from the fault on.
+    package var longestSilence: Duration {
+        state.withLock { .nanoseconds(Int64($0.longest)) }
     }
 }
 

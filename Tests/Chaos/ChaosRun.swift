@@ -26,6 +26,8 @@ package final class ChaosRun {
         package var histories = 0
         /// Until the next write was acknowledged, by the kind of the fault.
         package var gaps: [String: Distribution] = [:]
+        /// The longest time of a round without one.
+        package var silences: [String: Distribution] = [:]
         /// What was not done, and why.
         package var skipped: Set<String> = []
     }
@@ -99,15 +101,18 @@ package final class ChaosRun {
         let rest = MachineClock.monotonicNanoseconds - restedAt
         try Judgement.judge(load.book, cluster)
         let gap = load.availability.gap ?? .zero
+        let silence = load.availability.longestSilence
         report.rounds += 1
         report.operations += counts.operations
         report.unknown += counts.unknown
         report.histories += load.book.all.count
         report.gaps[fault.kind, default: Distribution()].add(gap)
+        report.silences[fault.kind, default: Distribution()].add(silence)
         say(
             """
             round \(number), \(size) members: \(fault.kind)\(note): next write after \
-            \(gap.milliseconds) ms; \(counts.operations) operations, \(counts.unknown) without an \
+            \(gap.milliseconds) ms, longest wait \(silence.milliseconds) ms; \
+            \(counts.operations) operations, \(counts.unknown) without an \
             answer; equal after \(rest / Chaos.millisecond) ms
             """)
     }
@@ -128,11 +133,17 @@ package final class ChaosRun {
             \(report.rounds) rounds, \(report.operations) operations (\(report.unknown) without an \
             answer), \(report.histories) keys: all linearizable, none lost, all members equal
             """,
-            "until the next acknowledged write (ms):   rounds  median     max",
+            "acknowledged writes, in ms:                       the next     longest wait",
+            "                                          rounds  median     max  median     max",
         ]
         for (kind, gaps) in report.gaps.sorted(by: { $0.key < $1.key }) {
+            let silences = report.silences[kind] ?? Distribution()
             let name = kind.padding(toLength: 40, withPad: " ", startingAt: 0)
-            let figures = [gaps.count, gaps.quantile(0.5).milliseconds, gaps.max.milliseconds]
+            let figures =
+                [gaps.count]
+                + [gaps, silences].flatMap {
+                    [$0.quantile(0.5).milliseconds, $0.max.milliseconds]
+                }
             lines.append("  \(name)" + figures.map { Self.right("\($0)", 8) }.joined())
         }
         return lines.joined(separator: "\n")

@@ -25,13 +25,12 @@ package enum Damage: CustomStringConvertible, Sendable {
         }
     }
 
-    /// The one file that it changes and leaves in place.
-    var changedFile: String? {
+    func concerns(_ path: String) -> Bool {
         switch self {
         case .flipped(let file, _), .zeroed(let file, _), .overwritten(let file, _),
-            .truncated(let file, _), .appended(let file, _):
-            file
-        case .deleted, .emptied: nil
+            .truncated(let file, _), .appended(let file, _), .deleted(let file):
+            file == path
+        case .emptied(let folder): path.hasPrefix("\(folder)/")
         }
     }
 
@@ -41,7 +40,7 @@ package enum Damage: CustomStringConvertible, Sendable {
         if random.chance(percent: 6) {
             return .emptied(folder: random.coin() ? "member/wal" : "member/snap")
         }
-        let file = random.pick(files)
+        let file = pick(files, &random)
         let inUse = max(1, file.bytesInUse)
         // Its beginning and its end are where most of what matters lies.
         let start: Int
@@ -65,6 +64,21 @@ package enum Damage: CustomStringConvertible, Sendable {
         case 9: return .truncated(file: file.path, to: 0)
         case 10: return .appended(file: file.path, count: length)
         default: return .deleted(file: file.path)
+        }
+    }
+
+    /// Mostly of the log, and of its end, which no snapshot makes up for.
+    private static func pick(
+        _ files: [DamageTrials.File], _ random: inout SplitMix64
+    ) -> DamageTrials.File {
+        let segments = files.filter { $0.path.hasSuffix(".wal") }
+        let snapshots = files.filter { $0.path.hasSuffix(".ksnap") }
+        precondition(!segments.isEmpty && !snapshots.isEmpty, "checked when the dir was made")
+        return switch random.below(20) {
+        case 0...6: segments[segments.count - 1]
+        case 7...11: random.pick(segments)
+        case 12...15: random.pick(snapshots)
+        default: random.pick(files)
         }
     }
 

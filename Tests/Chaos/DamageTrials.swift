@@ -5,12 +5,13 @@ import StorageIO
 /// Copies of one data dir, each with one damage, each started: it must come back with all that was
 /// acknowledged, or say why it does not start.
 package final class DamageTrials {
-    package struct File: Sendable {
+    package struct File: Equatable, Sendable {
         /// Within the data dir.
         package var path: String
         package var size: Int
         /// Up to the last byte that is not 0.
         package var bytesInUse: Int
+        var changedAt: Int
     }
 
     package enum Verdict: Equatable, Sendable {
@@ -71,6 +72,7 @@ package final class DamageTrials {
                 say("\(number) damages: \(report.recovered) recovered, \(report.refused) refused")
             }
         }
+        try trials.checkOriginals()
         guard report.bad.isEmpty else {
             trials.folder.isKept = true
             throw ChaosFailure("\(report.summary)\nthe undamaged dir is kept in \(trials.original)")
@@ -89,6 +91,8 @@ package final class DamageTrials {
             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
             "--initial-cluster", "m1=\(peer)", "--heartbeat-interval", "10", "--election-timeout",
             "100", "--snapshot-count", "300", "--max-snapshots", "3", "--scrub-interval", "0",
+            // Past values would make snapshots of the bulk's many.
+            "--history-events", "20",
         ]
     }
 
@@ -142,15 +146,32 @@ package final class DamageTrials {
         }
         var files: [File] = []
         for case let name as String in names {
-            let attributes = try FileManager.default.attributesOfItem(atPath: "\(path)/\(name)")
-            guard attributes[.type] as? FileAttributeType == .typeRegular,
-                let size = attributes[.size] as? Int
-            else { continue }
+            guard let facts = facts("\(path)/\(name)"), facts.st_mode & S_IFMT == S_IFREG else {
+                continue
+            }
             let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)"))
-            let inUse = bytes.lastIndex { $0 != 0 }.map { $0 + 1 } ?? 0
-            files.append(File(path: name, size: size, bytesInUse: inUse))
+            files.append(
+                File(
+                    path: name, size: bytes.count, bytesInUse: bytesInUse(bytes),
+                    changedAt: facts.st_mtim.tv_sec &* 1_000_000_000 &+ facts.st_mtim.tv_nsec))
         }
         return files.sorted { $0.path < $1.path }
+    }
+
+    private static func facts(_ path: String) -> stat? {
+        var facts = stat()
+        return lstat(path, &facts) == 0 ? facts : nil
+    }
+
+    private static func bytesInUse(_ data: Data) -> Int {
+        data.withUnsafeBytes { bytes in
+            var end = bytes.count
+            while end >= 8, bytes.loadUnaligned(fromByteOffset: end - 8, as: UInt64.self) == 0 {
+                end -= 8
+            }
+            while end > 0, bytes[end - 1] == 0 { end -= 1 }
+            return end
+        }
     }
 
     // MARK: One trial
@@ -158,7 +179,7 @@ package final class DamageTrials {
     private func run(_ damage: Damage, _ random: inout SplitMix64) throws -> Verdict {
         let copy = folder.path("copy")
         try? FileManager.default.removeItem(atPath: copy)
-        try copyFiles(to: copy)
+        try copyFiles(to: copy, damage)
         try damage.apply(to: copy, &random)
         let verdict = try judge(try start(copy))
         // What was recovered once is not lost at the next start.
@@ -166,14 +187,35 @@ package final class DamageTrials {
         return try judge(try start(copy))
     }
 
-    /// With holes where the original has zeros.
-    private func copyFiles(to copy: String) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/cp")
-        process.arguments = ["-a", "--sparse=always", original, copy]
-        try process.run()
-        process.waitUntilExit()
-        guard process.terminationStatus == 0 else { throw ChaosFailure("cp failed") }
+    /// Files that a start only reads are the originals, by another name; see `checkOriginals`.
+    private func copyFiles(to copy: String, _ damage: Damage) throws {
+        let manager = FileManager.default
+        for folder in ["", "member", "member/wal", "member/snap"] {
+            try manager.createDirectory(
+                atPath: "\(copy)/\(folder)", withIntermediateDirectories: true,
+                attributes: [.posixPermissions: 0o700])
+        }
+        let lastSegment = files.last { $0.path.hasSuffix(".wal") }?.path
+        // Without its last segment a log ends with the one before, which a start prepares for more.
+        let mayWriteAny = lastSegment.map { damage.concerns($0) } ?? true
+        for file in files {
+            let isSegment = file.path.hasSuffix(".wal") && file.path != lastSegment
+            let isRead = file.path.hasSuffix(".ksnap") || (isSegment && !mayWriteAny)
+            let (from, to) = ("\(original)/\(file.path)", "\(copy)/\(file.path)")
+            if isRead, !damage.concerns(file.path) {
+                try manager.linkItem(atPath: from, toPath: to)
+            } else {
+                try manager.copyItem(atPath: from, toPath: to)
+            }
+        }
+    }
+
+    /// No start has written into a file that is closed.
+    private func checkOriginals() throws {
+        let now = try? Self.list(original)
+        guard now == files else {
+            throw ChaosFailure("a start changed a closed file: \(files), now \(now ?? [])")
+        }
     }
 
     private func judge(_ process: KvdProcess) throws -> Verdict {

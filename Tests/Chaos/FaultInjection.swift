@@ -14,36 +14,30 @@ struct FaultInjection {
         switch fault {
         case .kill(let victim):
             let member = try find(victim)
-            begin()
-            member.killNine()
+            during { member.killNine() }
             return last(&random)
         case .killMajority:
             let victims = shuffled(&random).prefix(cluster.members.count / 2 + 1)
-            begin()
-            for member in victims { member.killNine() }
+            during { for member in victims { member.killNine() } }
             return last(&random)
         case .killAll:
-            begin()
-            for member in cluster.members { member.killNine() }
+            during { for member in cluster.members { member.killNine() } }
             return ""
         case .pause(let victim):
             let member = try find(victim)
-            begin()
-            member.pause()
+            during { member.pause() }
             return last(&random)
         case .partition(let shape, let passage):
             return try partition(shape, passage, &random)
         case .flapping(let victim): return try flap(victim, &random)
         case .delay(let milliseconds):
             let rule = LinkRule(delay: Int64(milliseconds) * Chaos.millisecond)
-            begin()
-            cluster.proxy.set(rules(allLinks, rule))
+            during { cluster.proxy.set(rules(allLinks, rule)) }
             return last(&random) + ", \(milliseconds) ms"
         case .throttle(let victim, let rate):
             let links = ChaosFault.Shape.isolated(victim).links(
                 among: try numbers(first: victim), &random)
-            begin()
-            cluster.proxy.set(rules(links, LinkRule(bytesPerSecond: rate)))
+            during { cluster.proxy.set(rules(links, LinkRule(bytesPerSecond: rate))) }
             return last(&random) + ", \(rate / 1000) KB/s"
         case .restartLeader:
             try restart(try cluster.waitForLeader())
@@ -57,7 +51,9 @@ struct FaultInjection {
         }
     }
 
-    private func begin() { load.availability.faulted(at: ClientLoad.now) }
+    private func during<Result>(_ fault: () throws -> Result) rethrows -> Result {
+        try load.availability.during(fault)
+    }
 
     // MARK: Who
 
@@ -114,8 +110,7 @@ struct FaultInjection {
         case .random: victim = .any(random.below(64))
         }
         let links = shape.links(among: try numbers(first: victim), &random)
-        begin()
-        cluster.proxy.set(rules(links, LinkRule(passage)))
+        during { cluster.proxy.set(rules(links, LinkRule(passage))) }
         let note = last(&random)
         guard passage == .held, random.coin() else { return "\(note), \(passage)" }
         // Sometimes what was under way is lost, and does not arrive late.
@@ -131,7 +126,7 @@ struct FaultInjection {
             among: try numbers(first: victim), &random)
         let passage: LinkRule.Passage = random.coin() ? .held : .closed
         let times = 4 + random.below(8)
-        begin()
+        during {}
         for _ in 0..<times {
             cluster.proxy.set(rules(links, LinkRule(passage)))
             MachineClock.sleep(nanoseconds: random.between(20, 500) * Chaos.millisecond)
@@ -144,8 +139,7 @@ struct FaultInjection {
     // MARK: Members
 
     private func restart(_ member: ChaosMember) throws {
-        begin()
-        try member.terminate()
+        try during { try member.terminate() }
         try cluster.wait("writes while \(member.name) is down") { load.availability.gap != nil }
         try cluster.start(member)
         try cluster.waitUntilAllServe()
@@ -153,8 +147,7 @@ struct FaultInjection {
 
     private func grow(_ victim: ChaosFault.Victim) throws -> String {
         let leaves = try find(victim)
-        begin()
-        let new = try cluster.grow()
+        let new = try during { try cluster.grow() }
         useMembers()
         try cluster.waitUntilAllServe()
         try cluster.remove(leaves)
@@ -164,8 +157,7 @@ struct FaultInjection {
 
     private func replace(_ victim: ChaosFault.Victim) throws -> String {
         let lost = try find(victim)
-        begin()
-        lost.killNine()
+        during { lost.killNine() }
         try cluster.remove(lost)
         let new = try cluster.grow()
         useMembers()
@@ -182,8 +174,7 @@ struct FaultInjection {
         guard let disk = cluster.smallDisk,
             let member = cluster.members.first(where: { $0.dataDirectory.hasPrefix(disk.path) })
         else { return " (its member is gone)" }
-        begin()
-        try disk.fill()
+        try during { try disk.fill() }
         let value = String(repeating: "full ", count: 100_000)
         var isFull = false
         // Two segments, and some more for what snapshots give back.

@@ -26,9 +26,7 @@ package enum LeaderKills {
             let writers = WriteProbes(ports: survivors.map { cluster.clientPorts[$0] })
             try waitUntil("writes before the kill") { writers.count > 20 }
             MachineClock.sleep(nanoseconds: random.between(0, 400) * Chaos.millisecond)
-            let killedAt = ClientLoad.now
-            writers.availability.faulted(at: killedAt)
-            cluster.killNine(leader)
+            writers.availability.during { cluster.killNine(leader) }
             try waitUntil("a new leader", within: Chaos.settlingTime) {
                 writers.availability.gap != nil
             }

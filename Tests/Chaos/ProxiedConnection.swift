@@ -6,6 +6,8 @@ final class ProxiedConnection {
     private var far: Int32 = -1
     private let target: Int
     private let targetPort: Int
+    /// As it calls itself; who that is may be known later only.
+    private var callerID: String?
     private var caller: Int?
     private var isNamed = false
     private var isConnecting = false
@@ -33,6 +35,7 @@ final class ProxiedConnection {
     /// Does what the rules of now ask for by themselves.
     func follow(_ content: LinkTable.Content, _ now: Int64) {
         guard isNamed, !isClosed else { return }
+        if caller == nil, let callerID { caller = content.numbers[callerID] }
         let (forthRule, backRule) = rules(content)
         if forthRule.passage == .closed || backRule.passage == .closed { return close() }
         if far < 0, forthRule.passage == .open { dial() }
@@ -100,8 +103,10 @@ final class ProxiedConnection {
         for line in text[..<end.lowerBound].split(separator: "\r\n").dropFirst() {
             let parts = line.split(separator: ":", maxSplits: 1)
             guard parts.count == 2, parts[0].lowercased() == "x-server-from" else { continue }
-            caller = content.numbers[parts[1].trimmingCharacters(in: .whitespaces)]
+            callerID = parts[1].trimmingCharacters(in: .whitespaces)
         }
+        caller = callerID.flatMap { content.numbers[$0] }
+        forth.hold(for: rules(content).forth.delayNanoseconds)
     }
 
     private func dial() {
@@ -138,6 +143,11 @@ struct Pump {
     func nextDue(_ rule: LinkRule, _ now: Int64) -> Int64? {
         guard rule.passage == .open, let first = queue.first else { return nil }
         return first.due > now ? first.due : now + 5 * Chaos.millisecond
+    }
+
+    /// Makes what is queued wait for so much longer.
+    mutating func hold(for nanoseconds: Int64) {
+        for i in queue.indices { queue[i].due += nanoseconds }
     }
 
     /// False: the connection is broken.

@@ -59,6 +59,17 @@ import Testing
         #expect(try dial().readResponse().status == 200)
     }
 
+    /// The members are known once the cluster runs; their first connections are older.
+    @Test func whoIsKnownLaterIsMeantToo() throws {
+        defer { proxy.stop() }
+        target.isSilent = true
+        let client = try dial(as: "bb")
+        try waitUntil("the request arrives") { target.requestCount == 1 }
+        proxy.set([Link(from: 2, to: 3): LinkRule(.closed)])
+        proxy.know("bb", as: 3)
+        #expect(throws: LoopbackHTTP.Failed.self) { try client.readResponse() }
+    }
+
     @Test func whatIsSlowArrives() throws {
         defer { proxy.stop() }
         proxy.set([
@@ -77,7 +88,13 @@ private final class EchoServer: @unchecked Sendable {
     private let socket: Int32
     private let lock = NSLock()
     private var requests = 0
+    private var silent = false
 
+    /// Reads requests, and leaves it at that.
+    var isSilent: Bool {
+        get { lock.withLock { silent } }
+        set { lock.withLock { silent = newValue } }
+    }
     var requestCount: Int { lock.withLock { requests } }
 
     init() throws {
@@ -104,6 +121,7 @@ private final class EchoServer: @unchecked Sendable {
         var buffer = [UInt8](repeating: 0, count: 4096)
         if recv(peer, &buffer, buffer.count, 0) > 0 {
             lock.withLock { requests += 1 }
+            while isSilent, recv(peer, &buffer, buffer.count, 0) > 0 {}
             let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".utf8)
             send(peer, answer, answer.count, Int32(MSG_NOSIGNAL))
         }
