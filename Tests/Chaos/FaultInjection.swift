@@ -14,14 +14,14 @@ struct FaultInjection {
         switch fault {
         case .kill(let victim):
             let member = try find(victim)
-            during { member.killNine() }
+            kill([member])
             return last(&random)
         case .killMajority:
             let victims = shuffled(&random).prefix(cluster.members.count / 2 + 1)
-            during { for member in victims { member.killNine() } }
+            kill(Array(victims))
             return last(&random)
         case .killAll:
-            during { for member in cluster.members { member.killNine() } }
+            kill(cluster.members)
             return ""
         case .pause(let victim):
             let member = try find(victim)
@@ -53,6 +53,12 @@ struct FaultInjection {
 
     private func during<Result>(_ fault: () throws -> Result) rethrows -> Result {
         try load.availability.during(fault)
+    }
+
+    /// Their ends are waited for afterwards, which takes its time.
+    private func kill(_ members: [ChaosMember]) {
+        during { for member in members { member.process?.kill(SIGKILL) } }
+        for member in members { member.killNine() }
     }
 
     // MARK: Who
@@ -157,7 +163,7 @@ struct FaultInjection {
 
     private func replace(_ victim: ChaosFault.Victim) throws -> String {
         let lost = try find(victim)
-        during { lost.killNine() }
+        kill([lost])
         try cluster.remove(lost)
         let new = try cluster.grow()
         useMembers()

@@ -26,7 +26,9 @@ package enum LeaderKills {
             let writers = WriteProbes(ports: survivors.map { cluster.clientPorts[$0] })
             try waitUntil("writes before the kill") { writers.count > 20 }
             MachineClock.sleep(nanoseconds: random.between(0, 400) * Chaos.millisecond)
-            writers.availability.during { cluster.killNine(leader) }
+            // Its end is waited for afterwards, which takes its time.
+            writers.availability.during { cluster.members[leader]?.kill(SIGKILL) }
+            cluster.killNine(leader)
             try waitUntil("a new leader", within: Chaos.settlingTime) {
                 writers.availability.gap != nil
             }
