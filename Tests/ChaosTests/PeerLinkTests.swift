@@ -5,7 +5,7 @@ import StorageIO
 import Testing
 
 /// The proxy does to bytes what its rules say.
-@Suite struct PeerProxyTests {
+@Suite struct PeerLinkTests {
     private let proxy: PeerProxy
     private let target: EchoServer
     private let port: Int
