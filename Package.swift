@@ -13,6 +13,7 @@ import PackageDescription
 ///     Configuration   TLS                            flags and environment; certificates
 ///     StateFiles                                     states from files: snapshots, then logs
 ///     State                                          what entries add up to; a snapshot's content
+///     Histories                                      what clients were told, and their judge
 ///     Auth                                           users, roles, what they may do
 ///     Cluster                                        members, ids, versions
 ///     Raft   Storage   KeyStore   Logs               Raft and KeyStore: no I/O, no clock
@@ -134,10 +135,12 @@ let package = Package(
                 "Raft", "RaftModel", "TLS", nioCore,
                 nioPosix, log,
             ]),
+        module("Histories"),
         module(
             "Simulation",
             [
-                "KVServer", "StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster",
+                "Histories", "KVServer", "StateFiles", "State", "Storage", "StorageIO", "KeyStore",
+                "Cluster",
                 "Raft", "RaftModel", log,
             ]),
         program("kvd-sim", ["Simulation", "StorageIO", arguments]),
@@ -151,6 +154,12 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "FixtureSupport", path: "Tests/FixtureSupport", swiftSettings: strict),
         .target(name: "ProcessSupport", path: "Tests/ProcessSupport", swiftSettings: strict),
+        .target(
+            name: "Chaos", dependencies: ["Histories", "ProcessSupport", "StorageIO"],
+            path: "Tests/Chaos", swiftSettings: strict),
+        .executableTarget(
+            name: "kvd-chaos", dependencies: ["Chaos", arguments], path: "Tests/kvd-chaos",
+            swiftSettings: strict),
         tests("ProtoWireTests", ["ProtoWire"]),
         tests(
             "RaftModelTests",
@@ -215,13 +224,19 @@ let package = Package(
             ["StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel"]),
         tests(
             "SimulationTests",
-            ["FixtureSupport", "ProcessSupport", "Simulation", "StorageIO", "kvd-sim"]),
+            [
+                "FixtureSupport", "Histories", "ProcessSupport", "Simulation", "StorageIO",
+                "kvd-sim",
+            ]),
         tests(
             "EndToEndTests",
             [
-                "ClientAPI", "ProcessSupport", "GoldenSupport", "CertificateSupport", "kvd",
-                "kvd-dump",
+                "Chaos", "ClientAPI", "ProcessSupport", "GoldenSupport", "CertificateSupport",
+                "kvd", "kvd-dump",
             ]),
+        tests(
+            "ChaosTests",
+            ["Chaos", "Histories", "ProcessSupport", "StorageIO", "kvd", "kvd-chaos"]),
         tests("DifferentialTests", ["ProcessSupport", "GoldenSupport", "StorageIO", "kvd"]),
     ]
 )
