@@ -3,8 +3,9 @@ import PackageDescription
 
 /// A target imports only targets of a lower row, and declares each one it imports.
 ///
-///     kvd   kvd-dump   kvd-bench   kvd-sim           flags in, parts wired, nothing else
+///     kvd   kvd-dump   kvd-bench   kvd-sim  kvd-fuzz flags in, parts wired, nothing else
 ///     Proxy                                          requests handed to members
+///     Fuzzing                                        readers, and bytes that nobody meant
 ///     Discovery                                      how new members find each other
 ///     Simulation                                     whole clusters in one thread
 ///     ClientAPI   Transport   BenchCore              sockets and HTTP live here
@@ -29,6 +30,7 @@ func outside(_ name: String, _ package: String) -> Target.Dependency {
 let nioCore = outside("NIOCore", "swift-nio")
 let nioPosix = outside("NIOPosix", "swift-nio")
 let nioHTTP = outside("NIOHTTP1", "swift-nio")
+let nioEmbedded = outside("NIOEmbedded", "swift-nio")
 let nioTLS = outside("NIOTLS", "swift-nio")
 let nioSSL = outside("NIOSSL", "swift-nio-ssl")
 let x509 = outside("X509", "swift-certificates")
@@ -144,6 +146,15 @@ let package = Package(
                 "Raft", "RaftModel", log,
             ]),
         program("kvd-sim", ["Simulation", "StorageIO", arguments]),
+        .target(name: "CAllocations"),
+        module(
+            "Fuzzing",
+            [
+                "ClientAPI", "Transport", "Discovery", "Configuration", "StateFiles", "State",
+                "Storage", "StorageIO", "KeyStore", "Auth", "Cluster", "RaftModel", "ProtoWire",
+                nioCore, nioEmbedded,
+            ]),
+        program("kvd-fuzz", ["CAllocations", "Fuzzing", "StorageIO", arguments]),
         program("kvd-bench", ["BenchCore", arguments]),
         program("kvd-dump", ["DumpCore", "StorageIO", arguments]),
         .target(
@@ -222,6 +233,9 @@ let package = Package(
         tests(
             "StateFilesTests",
             ["StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster", "RaftModel"]),
+        tests(
+            "FuzzingTests",
+            ["FixtureSupport", "ProcessSupport", "Fuzzing", "StorageIO", "kvd-fuzz"]),
         tests(
             "SimulationTests",
             [

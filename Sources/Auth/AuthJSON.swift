@@ -1,4 +1,4 @@
-internal import Cluster
+package import Cluster
 package import KeyStore
 
 /// Entries and requests as JSON, with etcd's field names and order.
@@ -112,7 +112,7 @@ extension JSONText {
 // MARK: - Entries
 
 extension User {
-    init(entry bytes: [UInt8]) throws(JSONError) {
+    package init(entry bytes: [UInt8]) throws(JSONError) {
         let value = try AuthJSON.entryObject(bytes)
         self.init(
             name: Array(try value.string("user").utf8),
@@ -120,7 +120,7 @@ extension User {
             roles: try AuthJSON.strings(value, "roles"))
     }
 
-    var entry: [UInt8] { json(withHash: true) }
+    package var entry: [UInt8] { json(withHash: true) }
 
     /// As a change is answered: the names of its roles, and nothing of the password.
     var answer: [UInt8] { json(withHash: false) }
@@ -141,7 +141,7 @@ extension User {
 }
 
 extension Role {
-    init(entry bytes: [UInt8]) throws(JSONError) {
+    package init(entry bytes: [UInt8]) throws(JSONError) {
         try self.init(AuthJSON.entryObject(bytes))
     }
 

@@ -1,0 +1,206 @@
+import RaftModel
+import Storage
+import StorageIO
+
+extension FuzzTarget {
+    private static let logDirectory = "/wal"
+    private static let segment = WALSegmentName(sequence: 0, firstIndex: 0)
+
+    /// The only segment of a log.
+    static let log = {
+        var target = FuzzTarget("log", "a segment of a write-ahead log", tokens: ["kvd mark"]) {
+            input in
+            let storage = SimulatedStorage(seed: 1)
+            guard (try? storage.createDirectory(logDirectory)) != nil else { return false }
+            let path = "\(logDirectory)/\(segment)"
+            storage.replaceContents(of: path, with: Array(input))
+            let (scanned, damage) = try scan(storage)
+            guard let read = try? LogReader.read(logDirectory, storage: storage) else {
+                return false
+            }
+            // A log that can be read is one in which a scan finds nothing wrong.
+            try require(damage == 0, "read, but a scan found \(damage) damages")
+            try require(
+                read.entries.allSatisfy { scanned.contains($0.index) },
+                "entries that a scan did not see: \(read.entries)")
+            try requireStable(read, storage)
+            return true
+        }
+        target.inputBytesMax = 1 << 14
+        // A disk in memory, and windows on its files.
+        (target.memoryPerByte, target.memoryBytesBeside) = (256, 64 << 20)
+        target.mend = { mendLog(&$0) }
+        return target
+    }()
+
+    private static func scan(
+        _ storage: SimulatedStorage
+    ) throws(FuzzFinding) -> (indices: Set<UInt64>, damage: Int) {
+        var indices: Set<UInt64> = []
+        do throws(WALError) {
+            let summary = try LogScan.run(logDirectory, storage: storage) { record in
+                guard record.isIntact, record.type == .entry else { return true }
+                if let entry = try? Entry.decode(record.data) { indices.insert(entry.index) }
+                return true
+            }
+            return (indices, summary.damage.count)
+        } catch {
+            throw FuzzFinding("a scan of bytes in memory failed: \(error)")
+        }
+    }
+
+    /// A recovered log is what was read, and says the same when it is read once more, and when
+    /// something was added.
+    private static func requireStable(
+        _ read: RecoveredLog, _ storage: SimulatedStorage
+    ) throws(FuzzFinding) {
+        let options: WALOptions = {
+            var options = WALOptions()
+            options.segmentBytes = 1 << 14
+            options.keepsReserve = false
+            return options
+        }()
+        do throws(WALError) {
+            let (wal, log) = try WAL.recover(
+                in: logDirectory, storage: storage, options: options)
+            try requireEqual(log, read)
+            try requireEqual(try LogReader.read(logDirectory, storage: storage), read)
+            guard log.lastIndex < .max - 1, log.lastTerm < .max else { return }
+            let entry = Entry(term: log.lastTerm + 1, index: log.lastIndex + 1, data: [1, 2, 3])
+            try wal.append(hardState: nil, entries: [entry])
+            try wal.write()
+            try wal.sync()
+            try wal.close()
+            let longer = try LogReader.read(logDirectory, storage: storage)
+            guard longer.entries == log.entries + [entry] else {
+                throw WALError(.corrupt(.message), file: "an entry that was appended is not there")
+            }
+        } catch {
+            throw FuzzFinding("read, but not recovered: \(error)")
+        }
+    }
+
+    private static func requireEqual(
+        _ a: RecoveredLog, _ b: RecoveredLog
+    ) throws(WALError) {
+        guard a.entries == b.entries, a.hardState == b.hardState, a.snapshots == b.snapshots,
+            a.metadata == b.metadata
+        else { throw WALError(.corrupt(.message), file: "it says something else") }
+    }
+
+    // MARK: Checksums of a log: layouts in `Storage.WALFormat` and `WALMarker`
+
+    /// Makes the frames, as far as they can be told apart, ones whose checksums hold.
+    private static func mendLog(_ bytes: inout [UInt8]) {
+        var frames: [[UInt8]] = []
+        var markers: [Int: Int] = [:]
+        var rolling = CRC32C()
+        var offset = 0
+        bytes.withUnsafeBytes { raw in
+            while offset < raw.count,
+                case .frame(let frame) = WALFrame.read(
+                    UnsafeRawBufferPointer(rebasing: raw[offset...]))
+            {
+                if frame.type != .crc { rolling.update(frame.data) }
+                if frame.type == .crc, frame.data.count == WALMarker.sizeBytes {
+                    markers[frames.count] = 0
+                }
+                frames.append(encoded(frame, crc: rolling.value))
+                offset += frame.sizeBytes
+            }
+        }
+        mendMarkers(&frames, markers.keys.sorted())
+        bytes = frames.flatMap { $0 } + bytes[offset...]
+    }
+
+    private static func encoded(_ frame: WALFrame, crc: UInt32) -> [UInt8] {
+        var record: [UInt8] = [0x08, frame.type.rawValue, 0x10] + varint(UInt64(crc))
+        if !frame.data.isEmpty { record += [0x1a] + varint(UInt64(frame.data.count)) + frame.data }
+        var bytes = [UInt8](repeating: 0, count: 8)
+        var word = UInt64(record.count)
+        let padding = frame.isPadded ? (8 - record.count % 8) % 8 : 0
+        if frame.isPadded { word |= 1 << 63 | UInt64(padding) << 56 }
+        bytes.put(word, at: 0)
+        return bytes + record + [UInt8](repeating: 0, count: padding)
+    }
+
+    private static func varint(_ value: UInt64) -> [UInt8] {
+        var (rest, bytes) = (value, [UInt8]())
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        return bytes + [UInt8(rest)]
+    }
+
+    /// Each marker covers the frames up to the next one.
+    private static func mendMarkers(_ frames: inout [[UInt8]], _ markers: [Int]) {
+        var offset = 0
+        var starts: [Int] = []
+        for frame in frames {
+            starts.append(offset)
+            offset += frame.count
+        }
+        for (place, frame) in markers.enumerated() {
+            let end = place + 1 < markers.count ? markers[place + 1] : frames.count
+            let data = frames[frame].count - WALMarker.sizeBytes
+            let rest = frames[(frame + 1)..<end].flatMap { $0 }
+            frames[frame].replaceSubrange(data..<(data + 8), with: Array("kvd mark".utf8))
+            frames[frame].put(UInt64(0), at: data + 8)
+            frames[frame].put(UInt64(starts[frame]), at: data + 16)
+            frames[frame].put(UInt64(rest.count), at: data + 32)
+            frames[frame].put(CRC32C.of(Array(frames[frame][..<data]) + rest), at: data + 40)
+            let marker = Array(frames[frame][data..<(data + 44)])
+            frames[frame].put(CRC32C.of(marker), at: data + 44)
+        }
+    }
+
+    // MARK: What lies beside the log
+
+    /// The vote record and the commit mark, of the same bytes.
+    static let marks = {
+        var target = FuzzTarget("marks", "the vote record and the commit mark") { input in
+            let storage = SimulatedStorage(seed: 1)
+            for path in ["/vote", "/mark"] { storage.replaceContents(of: path, with: Array(input)) }
+            let member = MemberID(0xfa69_d0c8_16ac_9a4f)
+            do throws(StorageError) {
+                let seen = try VoteRecord.look(at: "/vote", storage: storage)
+                var votes = try VoteRecord.open("/vote", storage: storage, member: member)
+                let isOurs = seen?.member == member
+                try storing(
+                    (votes.recalled != nil) == isOurs, "a promise of \(String(describing: seen))")
+                try votes.store(term: 9, vote: MemberID(3))
+                let again = try VoteRecord.open("/vote", storage: storage, member: member)
+                try storing(
+                    again.recalled?.term == 9 && again.recalled?.vote == MemberID(3)
+                        && !again.isDamaged, "a promise was lost")
+                var mark = try CommitMark.open("/mark", storage: storage, memberID: member)
+                let recalled = mark.recalled
+                mark.store(CommitMark.Values(commit: 77))
+                let sight = try CommitMark.look(at: "/mark", storage: storage)
+                try storing(sight?.values.commit == 77, "a mark was lost")
+                if case .unknown = recalled { return isOurs }
+                return true
+            } catch {
+                throw FuzzFinding("\(error)")
+            }
+        }
+        target.inputBytesMax = 8192
+        target.mend = { mendSlots(&$0) }
+        return target
+    }()
+
+    private static func storing(_ holds: Bool, _ finding: String) throws(StorageError) {
+        if !holds { throw StorageError(.read, finding, code: 5) }
+    }
+
+    /// Both slots, of the kind that the bytes are of.
+    private static func mendSlots(_ bytes: inout [UInt8]) {
+        let isMark = bytes.starts(with: "martchdk".utf8)
+        let payload = isMark ? 64 : 40
+        for slot in [0, isMark ? 512 : 4096] where slot + payload + 4 <= bytes.count {
+            let crc = CRC32C.of(Array(bytes[slot..<(slot + payload)]))
+            bytes.put(crc, at: slot + payload)
+        }
+    }
+}
