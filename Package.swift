@@ -219,8 +219,8 @@ let package = Package(
         tests(
             "EndToEndTests",
             [
-                "ClientAPI", "ProcessSupport", "GoldenSupport", "CertificateSupport", "kvd",
-                "kvd-dump",
+                "ClientAPI", "ProcessSupport", "GoldenSupport", "CertificateSupport", "RaftModel",
+                "kvd", "kvd-dump",
             ]),
         tests("DifferentialTests", ["ProcessSupport", "GoldenSupport", "StorageIO", "kvd"]),
     ]
