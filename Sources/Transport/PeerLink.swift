@@ -23,8 +23,8 @@ final class PeerLink {
     var statistics = PeerStatistics()
     /// Nil before the peer has said anything.
     var features: PeerFeatures?
-    /// Whether it has said so since a connection with it was last lost: whatever listens there now may
-    /// be an etcd that was started on the same data.
+    /// Whether it has said so since a connection with it was last lost: what listens there now may be
+    /// an etcd that was started on the same data.
     var isIdentified = false
 
     private(set) var appendStream: ServedStream?
@@ -78,14 +78,18 @@ final class PeerLink {
 
     /// Takes `message`; on a stream it leaves with the next `flush`.
     func add(_ message: Message) {
-        // An etcd 2.x takes the term of any message that is ahead of its own, and its sender for that
-        // term's leader.
-        guard !message.kind.isKvds || isIdentified && features?.isEmpty == false else { return }
+        guard !message.kind.isKvds || isKvd else { return }
         switch message.kind {
         case .snapshot: post(message)
         case .append: add(message, to: appendStream ?? messageStream)
         default: add(message, to: messageStream)
         }
+    }
+
+    /// Whether what takes its messages now is a kvd. An etcd 2.x takes the term of any message that is
+    /// ahead of its own, and its sender for that term's leader.
+    private var isKvd: Bool {
+        messageStream?.isKvds ?? (isIdentified && features?.isEmpty == false)
     }
 
     private func add(_ message: Message, to stream: ServedStream?) {

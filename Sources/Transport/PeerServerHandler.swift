@@ -141,7 +141,8 @@ final class PeerServerHandler: ChannelInboundHandler {
             into: &head, date: WallClock.httpDate(WallClock.now()))
         context.writeAndFlush(wrapOutboundOut(head), promise: nil)
         let stream = ServedStream(
-            request.kind, peer: request.peer, channel: context.channel,
+            request.kind, peer: request.peer, isKvds: !request.caller.features.isEmpty,
+            channel: context.channel,
             bounds: transport.configuration.bounds)
         self.stream = stream
         transport.opened(stream, by: request.caller)

@@ -79,5 +79,8 @@ import Testing
         let after = try term(new, cluster)
         #expect((before + 1...before + 3).contains(after))
         for n in 0..<3 { #expect(try term(n, cluster) == after) }
+        // Nobody stood without having asked.
+        let log = try #require(cluster.members[new]).log
+        #expect(log.contains("became pre-candidate at term \(after - 1)"))
     }
 }

@@ -48,12 +48,12 @@ final class ReplayedMembers: Sendable {
     deinit { stop() }
 
     func stop() {
-        let sockets = state.withLock { state in
+        // Locked: a socket that is closed meanwhile may be another test's by now.
+        state.withLock { state in
             state.isOver = true
-            defer { state.sockets = [] }
-            return state.sockets
+            for socket in state.sockets { shutdown(socket, Int32(SHUT_RDWR)) }
+            state.sockets = []
         }
-        for socket in sockets { shutdown(socket, Int32(SHUT_RDWR)) }
     }
 
     var asked: [Asked] { state.withLock { $0.asked } }
@@ -133,21 +133,7 @@ final class ReplayedMembers: Sendable {
     // MARK: The ports
 
     private func listen(_ port: Int) throws {
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var yes: Int32 = 1
-        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let isBound = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard isBound, Glibc.listen(socket, 64) == 0 else {
-            throw LoopbackHTTP.Failed(description: "cannot listen on \(port): errno \(errno)")
-        }
+        let socket = try Sockets.listen(port)
         state.withLock { $0.sockets.append(socket) }
         Thread.detachNewThread { [weak self] in
             while true {
@@ -156,6 +142,7 @@ final class ReplayedMembers: Sendable {
                 guard keep(accepted) else { break }
                 Thread.detachNewThread { [weak self] in
                     self?.serve(accepted, port)
+                    self?.drop(accepted)
                     close(accepted)
                 }
             }
@@ -169,6 +156,10 @@ final class ReplayedMembers: Sendable {
             state.sockets.append(socket)
             return true
         }
+    }
+
+    private func drop(_ socket: Int32) {
+        state.withLock { state in state.sockets.removeAll { $0 == socket } }
     }
 
     private func serve(_ socket: Int32, _ port: Int) {
@@ -224,15 +215,7 @@ final class ReplayedMembers: Sendable {
     }
 
     private func send(_ bytes: [UInt8], to socket: Int32) -> Bool {
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes {
-                Glibc.send(socket, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-            }
-            guard count > 0 else { return false }
-            sent += count
-        }
-        return true
+        Sockets.send(bytes[...], to: socket)
     }
 }
 

@@ -12,6 +12,8 @@ import Testing
 /// Source: `reference/peer-protocol.md` §4 and §7, `reference/disk-format.md` §4.
 final class Etcd23Models {
     private(set) var ids: Set<MemberID>
+    /// Snapshots that went as JSON.
+    private(set) var snapshotCount = 0
     /// For each, whom its store knows, whom it knows as removed, and how far it has applied.
     private var views: [MemberID: View] = [:]
 
@@ -55,6 +57,7 @@ final class Etcd23Models {
     func passOn(_ image: StateImage, from: MemberID, to: MemberID) -> StateImage {
         guard ids.contains(from) || ids.contains(to) else { return image }
         let json = EtcdSnapshot.encodeStore(image)
+        snapshotCount += 1
         do {
             let read = try json.withUnsafeBytes { try EtcdSnapshot.decodeStore($0, image.metadata) }
             let state = MemberState()

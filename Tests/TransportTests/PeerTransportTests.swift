@@ -266,6 +266,27 @@ import Testing
         }
     }
 
+    /// A member that cannot be dialled, but dials.
+    @Test func aStreamSaysItselfWhoseItIs() async throws {
+        try await withNodes(2) { nodes in
+            let dead = EndpointURL(scheme: .http, host: "127.0.0.1", port: 1)
+            let id = nodes[1].id
+            try await nodes[0].update([Peer(id: id, urls: [dead])])
+            try await nodes[1].update([nodes[0].peer])
+            try await eventually("streams") { try await nodes[0].serves(id) }
+            try await eventually("dials that failed") {
+                try await nodes[0].run { transport in
+                    guard let link = transport[member: id] else { return false }
+                    return !link.isIdentified && link.messageDialer.lastFault != nil
+                }
+            }
+            let answer = Message(.readIndexResponse, to: id, from: nodes[0].id, term: 3)
+            #expect(
+                try await kinds([answer], from: nodes[0], to: nodes[1])
+                    == [.readIndexResponse, .heartbeat])
+        }
+    }
+
     /// A kvd that went away may come back as an etcd: nothing of the kind is posted to the unknown.
     @Test func whoComesBackIsUnknownAtFirst() async throws {
         try await withNodes(2) { nodes in
