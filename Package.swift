@@ -246,6 +246,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "Chaos", "ClientAPI", "ProcessSupport", "GoldenSupport", "CertificateSupport",
+                "RaftModel",
                 "kvd", "kvd-dump",
             ]),
         tests(

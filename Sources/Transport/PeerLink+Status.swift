@@ -18,6 +18,7 @@ extension PeerLink {
         _ dialer: StreamDialer, _ fault: DialFault, at url: EndpointURL, wasOpen: Bool
     ) {
         urls.failed(url)
+        isIdentified = false
         let stream = "peer \(id)'s \(dialer.kind.rawValue) stream"
         switch fault {
         case .removed:
@@ -71,6 +72,7 @@ extension PeerLink {
     // MARK: What the peer is and whether it is there
 
     func learn(_ new: PeerFeatures) {
+        isIdentified = true
         guard features != new else { return }
         // Nothing known and nothing to know: an etcd member is no news.
         let isNews = features != nil || !new.isEmpty

@@ -90,7 +90,7 @@ final class PeerServerHandler: ChannelInboundHandler {
             send(answer, context)
             transport.learn(from: caller)
             transport.deliver([message], from: message.from)
-        case .takeSnapshot(let bytes, let bodyBytes): take(bytes, bodyBytes, context)
+        case .takeSnapshot(let bytes, let request): take(bytes, request, context)
         case .endSnapshot: reception?.end()
         case .open(let request): open(request, context)
         case .meet(let caller, let answer):
@@ -99,13 +99,18 @@ final class PeerServerHandler: ChannelInboundHandler {
         case .answerProbe(let answer): send(transport.fillProbe(answer), context)
         case .answerMembers(let answer): send(transport.fillMembers(answer), context)
         case .answerVersion(let answer): send(transport.fillVersion(answer), context)
+        case .answerSnapshotOffset(let answer, let identity):
+            send(transport.fillSnapshotOffset(answer, identity), context)
         }
     }
 
-    private func take(_ bytes: ByteBuffer, _ bodyBytes: Int, _ context: ChannelHandlerContext) {
+    private func take(
+        _ bytes: ByteBuffer, _ request: PeerServerConnection.SnapshotRequest,
+        _ context: ChannelHandlerContext
+    ) {
         if let reception { return reception.take(bytes) }
         let channel = context.channel
-        let new = SnapshotReception(transport, bodyBytes: bodyBytes) { reads in
+        let new = SnapshotReception(transport, request) { reads in
             try? channel.syncOptions?.setOption(.autoRead, value: reads)
             if reads { channel.read() }
         } answer: { [weak self] response in
@@ -136,7 +141,8 @@ final class PeerServerHandler: ChannelInboundHandler {
             into: &head, date: WallClock.httpDate(WallClock.now()))
         context.writeAndFlush(wrapOutboundOut(head), promise: nil)
         let stream = ServedStream(
-            request.kind, peer: request.peer, channel: context.channel,
+            request.kind, peer: request.peer, isKvds: !request.caller.features.isEmpty,
+            channel: context.channel,
             bounds: transport.configuration.bounds)
         self.stream = stream
         transport.opened(stream, by: request.caller)

@@ -95,10 +95,17 @@ package final class PeerTransport {
         for link in links where !old.contains(where: { $0 === link }) { link.start() }
     }
 
-    /// Members that may call before this member's log says that they are members: they are
-    /// answered by POST. For a member that joins a running cluster with an empty log. Past the
-    /// bound, the one added first is forgotten.
-    package func addRemotes(_ peers: [Peer]) {
+    /// The members of the running cluster that this one joins with an empty log. Until that says that
+    /// they are members, they are answered by POST, and what they say is taken: it may have come only
+    /// as far as members who are long gone when one of these leads.
+    package func join(_ hosts: [Peer]) {
+        addRemotes(hosts)
+        for host in hosts where host.id != configuration.member { strangers.vouch(for: host.id) }
+    }
+
+    /// Callers that this member's log does not know: they are answered by POST. Past the bound, the
+    /// one added first is forgotten.
+    func addRemotes(_ peers: [Peer]) {
         eventLoop.preconditionInEventLoop()
         guard !isStopped else { return }
         for peer in peers where peer.id != configuration.member && self[member: peer.id] == nil {
@@ -152,9 +159,9 @@ package final class PeerTransport {
         receivingFrom.count < SnapshotTransfer.receptionsMax && !receivingFrom.contains(peer)
     }
 
-    func sink(for message: Message, sizeBytes: Int) -> SnapshotSinkVerdict {
+    func sink(for message: Message, _ part: SnapshotPart) -> SnapshotSinkVerdict {
         guard !isStopped, let delegate else { return .refuse(reason: "the member is stopping") }
-        return delegate.snapshotSink(for: message, from: message.from, sizeBytes: sizeBytes)
+        return delegate.snapshotSink(for: message, from: message.from, part)
     }
 
     /// Closes listeners and connections; nothing is sent or reported any more.
@@ -305,6 +312,13 @@ extension PeerTransport {
         let body = MemberVersions.json(
             server: configuration.compatibility.local, cluster: delegate?.clusterVersion)
         return fill(answer, "application/json", body)
+    }
+
+    func fillSnapshotOffset(
+        _ answer: PeerServerConnection.Answer, _ identity: String
+    ) -> PeerServerConnection.Answer {
+        let offset = identity.isEmpty ? 0 : delegate?.snapshotOffset(of: identity) ?? 0
+        return fill(answer, "text/plain; charset=utf-8", Array("\(offset)\n".utf8))
     }
 
     private func fill(

@@ -53,7 +53,7 @@ extension PeerTransport {
             """)
         guard sender != configuration.member, strangers.mayAsk(now: .now()) else { return }
         let cluster = configuration.cluster
-        for urls in memberURLs {
+        for urls in memberURLs + configuration.referees.map({ [$0] }) {
             let asked = client.fetchMembers(from: urls, timeout: .seconds(2))
             asked.assumeIsolated().whenSuccess { [weak self] answer in
                 guard let self, answer.cluster == cluster,

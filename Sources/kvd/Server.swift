@@ -142,6 +142,8 @@ final class Server: Sendable {
             peerURLs: seed.configuration.advertisedPeerURLs,
             electionTimeout: seed.configuration.electionTimeout)
         transport.tls = seed.security.transport
+        transport.referees = seed.configuration.initialCluster.members
+            .filter { $0.name != seed.configuration.name }.flatMap(\.urls)
         let peers = PeerTransport(transport, eventLoop: loop, delegate: host)
         let clients = ClientServer(
             engine: engine, eventLoop: loop, configuration: seed.configuration.clientPort()
