@@ -171,6 +171,19 @@ let package = Package(
         .executableTarget(
             name: "kvd-chaos", dependencies: ["Chaos", arguments], path: "Tests/kvd-chaos",
             swiftSettings: strict),
+        .target(
+            name: "Abuse",
+            dependencies: ["BenchCore", "FixtureSupport", "ProcessSupport", "RaftModel"],
+            path: "Tests/Abuse", swiftSettings: strict),
+        .executableTarget(
+            name: "kvd-abuse", dependencies: ["Abuse", arguments], path: "Tests/kvd-abuse",
+            swiftSettings: strict),
+        .target(
+            name: "Soak", dependencies: ["ProcessSupport", "StorageIO"], path: "Tests/Soak",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "kvd-soak", dependencies: ["Soak", arguments], path: "Tests/kvd-soak",
+            swiftSettings: strict),
         tests("ProtoWireTests", ["ProtoWire"]),
         tests(
             "RaftModelTests",
@@ -210,7 +223,8 @@ let package = Package(
         tests(
             "ClientAPITests",
             [
-                "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Logs", "Raft",
+                "FixtureSupport", "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster",
+                "Logs", "Raft",
                 "RaftModel",
                 nioCore, nioPosix, nioHTTP,
             ]),
@@ -252,6 +266,8 @@ let package = Package(
         tests(
             "ChaosTests",
             ["Chaos", "Histories", "ProcessSupport", "StorageIO", "kvd", "kvd-chaos"]),
+        tests("AbuseTests", ["Abuse", "ProcessSupport", "kvd"]),
+        tests("SoakTests", ["ProcessSupport", "Soak", "kvd"]),
         tests("DifferentialTests", ["ProcessSupport", "GoldenSupport", "StorageIO", "kvd"]),
     ]
 )
