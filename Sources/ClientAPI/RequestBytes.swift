@@ -16,13 +16,9 @@ package enum RequestBytes {
         to channel: any Channel, _ took: @escaping (Reading) -> Void
     ) throws {
         let leftover = DecoderLeftover()
-        var limits = NIOHTTPDecoderLimitConfiguration()
         let configuration = ClientServerConfiguration()
-        limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
-        limits.maxHeaderListSize = configuration.headerBytesMax
-        limits.maxHeaderFieldCount = configuration.headerFieldsMax
         try channel.pipeline.syncOperations.addHandlers([
-            ByteToMessageHandler(RequestDecoder(limits: limits, leftover: leftover)),
+            ByteToMessageHandler(RequestDecoder(configuration, leftover: leftover)),
             IntakeHandler(leftover, took),
         ])
     }
@@ -84,6 +80,7 @@ private final class IntakeHandler: ChannelInboundHandler {
     private let leftover: DecoderLeftover
     private let took: (RequestBytes.Reading) -> Void
     private var intake = RequestIntake.idle
+    private var partsInRead = 0
 
     init(_ leftover: DecoderLeftover, _ took: @escaping (RequestBytes.Reading) -> Void) {
         (self.leftover, self.took) = (leftover, took)
@@ -91,15 +88,20 @@ private final class IntakeHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         leftover.partsCount += 1
+        partsInRead += 1
         tell(intake.received(unwrapInboundIn(data)))
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) { _ = leftover.takeHadBytes() }
+    func channelReadComplete(context: ChannelHandlerContext) {
+        _ = leftover.takeHadBytes()
+        partsInRead = 0
+    }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError else { return }
-        _ = leftover.fault()
-        tell(intake.failed(.malformed))
+        guard let error = error as? HTTPParserError else { return }
+        let fault = leftover.fault(
+            for: error, isIdle: intake.isIdle, partsInRead: partsInRead, origins: CrossOrigins([]))
+        tell(intake.failed(fault))
     }
 
     private func tell(_ action: RequestIntake.Action) {

@@ -64,7 +64,9 @@ extension Host {
         let metadata = batch.snapshot?.metadata
         if let metadata { try install(metadata, before: batch.sequence, running) }
         if let metadata {
-            outstanding.append(LogBatchFacts(sequence: batch.sequence - 1, snapshot: metadata))
+            // Not by the number it is handed over with, which is that of the batch before: that one's
+            // sync says nothing of it.
+            outstanding.append(LogBatchFacts(sequence: batch.sequence, snapshot: metadata))
         }
         if let first = batch.entries.first {
             let previous =
