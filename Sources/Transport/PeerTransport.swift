@@ -257,7 +257,10 @@ extension PeerTransport {
         guard connections.count > configuration.bounds.connectionsMax else { return }
         // Streams stay: only members have them, two each.
         let idle = connections.values.lazy.filter { $0.mayMakeRoom && $0 !== connection }
-        idle.min { $0.lastReadAt < $1.lastReadAt }?.close()
+        guard let oldest = idle.min(by: { $0.lastReadAt < $1.lastReadAt }) else { return }
+        // Closing takes another turn of the loop, in which it would be found again for the next.
+        gone(oldest)
+        oldest.close()
     }
 
     func gone(_ connection: PeerServerHandler) {
