@@ -66,6 +66,8 @@ package final class DamageTrials {
                 report.reasons[trials.general(reason), default: 0] += 1
             case .silentLoss(let what), .crashed(let what):
                 report.bad.append("trial \(number), \(damage): \(what)")
+                try FileManager.default.moveItem(
+                    atPath: trials.folder.path("copy"), toPath: trials.folder.path("bad-\(number)"))
                 say("trial \(number), \(damage): \(verdict)")
             }
             if number % 50 == 0 {
@@ -75,7 +77,7 @@ package final class DamageTrials {
         try trials.checkOriginals()
         guard report.bad.isEmpty else {
             trials.folder.isKept = true
-            throw ChaosFailure("\(report.summary)\nthe undamaged dir is kept in \(trials.original)")
+            throw ChaosFailure("\(report.summary)\nthe dirs are kept in \(trials.folder.url.path)")
         }
         return report
     }
