@@ -251,14 +251,21 @@ package final class DamageTrials {
         return .refused(String(reason))
     }
 
-    /// A reason without what differs from trial to trial.
+    /// A reason without what differs from trial to trial: paths, numbers, checksums.
     private func general(_ reason: String) -> String {
         let text = reason.split(separator: "|", maxSplits: 1).last.map(String.init) ?? reason
         var general = ""
-        for character in text.replacingOccurrences(of: folder.path("copy"), with: "DIR") {
-            let isDigit = character.isHexDigit && !character.isLetter
-            if isDigit, general.hasSuffix("#") { continue }
-            general.append(isDigit ? "#" : character)
+        var word = ""
+        for character in text.replacingOccurrences(of: folder.path("copy"), with: "DIR") + " " {
+            if character.isLetter || character.isNumber {
+                word.append(character)
+                continue
+            }
+            let isNumber = word.allSatisfy(\.isHexDigit) && (word.contains(where: \.isNumber))
+            let isChecksum = word.utf8.count == 8 && word.allSatisfy(\.isHexDigit)
+            general += isNumber || isChecksum ? "#" : word
+            general.append(character)
+            word = ""
         }
         return general.trimmingCharacters(in: .whitespaces)
     }
