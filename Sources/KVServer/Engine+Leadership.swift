@@ -44,7 +44,10 @@ extension Engine {
     package func setIsKvd(_ member: MemberID, _ isKvd: Bool) { raft.setIsKvd(member, isKvd) }
 
     /// Messages to this member are being lost.
-    package func reportUnreachable(_ member: MemberID) { raft.unreachable(member) }
+    package func reportUnreachable(_ member: MemberID) {
+        raft.unreachable(member)
+        if member == raft.leader { silentLeader = member }
+    }
 
     /// What came of a snapshot on its way to a member.
     package func reportSnapshot(_ member: MemberID, succeeded: Bool) {

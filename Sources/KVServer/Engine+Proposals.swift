@@ -41,7 +41,7 @@ extension Engine {
     /// Proposes what is queued, if there is a leader to take it.
     func proposeQueued() {
         proposeMemberChange()
-        guard !queue.isEmpty, raft.leader != .none else { return }
+        guard !queue.isEmpty, raft.leader != .none, raft.leader != silentLeader else { return }
         var entries: [Entry] = []
         entries.reserveCapacity(queue.count)
         for command in queue { entries.append(command.entry) }

@@ -69,6 +69,9 @@ package final class Engine {
     var versionCheckDue: Int64?
     var lastSyncProposedAt: Int64
     var leaderLostAt: Int64?
+    /// The leader, while messages to it are being lost: until something comes from it, or another is
+    /// elected, commands wait here, as those that were sent could not be proposed again.
+    var silentLeader = MemberID.none
     package internal(set) var leadership: Leadership
     package internal(set) var counters = PeerCounters()
     package internal(set) var stopReason: StopReason?
@@ -145,6 +148,7 @@ package final class Engine {
     package func receive(_ messages: [Message]) {
         for message in messages {
             if message.kind == .append { counters.appendsReceived += 1 }
+            if message.from == silentLeader { silentLeader = .none }
             if message.kind == .propose, membership[message.from] == nil {
                 stepOfStranger(message)
             } else {

@@ -10,8 +10,9 @@ package final class ChaosCluster {
     let smallDisk: SmallDisk?
     private let flags: [String]
     private var membersCount = 0
+    private var asksCount = 0
 
-    /// All members run and answer.
+    /// Nothing runs yet.
     ///
     /// Timeouts are short, so that much happens in a minute. Snapshots are being taken most of the
     /// time, and the members compare what their stores hash to every few hundred entries.
@@ -27,6 +28,10 @@ package final class ChaosCluster {
         self.flags = flags
         smallDisk = hasSmallDisk ? SmallDisk.mount(in: folder) : nil
         members = try (0..<size).map { _ in try makeMember() }
+    }
+
+    /// Starts all members, and waits until they serve.
+    func startAll() throws {
         let cluster = initialCluster(members)
         for member in members {
             try member.start(cluster: cluster, isExisting: false, flags: flags)
@@ -37,6 +42,7 @@ package final class ChaosCluster {
     deinit {
         for member in members { member.killNine() }
         proxy.stop()
+        if folder.isKept { smallDisk?.copy(to: folder.url.path) }
         smallDisk?.unmount()
     }
 
@@ -143,19 +149,41 @@ package final class ChaosCluster {
     /// Adds a member and starts it; gives it when it takes writes.
     func grow() throws -> ChaosMember {
         let member = try makeMember()
+        // An answer may be lost, and a change may be refused for now.
         try wait("\(member.name) is added") {
-            guard let asked = upMembers.randomElement(),
-                let answer = try? asked.client(timeoutMilliseconds: 8000).json(
-                    "POST", "/v2/members", #"{"peerURLs":["\#(member.advertisedURL)"]}"#)
+            guard let asked = nextToAsk(),
+                let client = try? asked.client(timeoutMilliseconds: 8000)
             else { return false }
-            // 409: an answer that was lost.
-            guard answer.status == 201 || answer.status == 409 else { return false }
-            return true
+            if isListed(member, by: client) { return true }
+            _ = try? client.json(
+                "POST", "/v2/members", #"{"peerURLs":["\#(member.advertisedURL)"]}"#)
+            return false
+        }
+        // It asks any of the others who they all are.
+        try wait("all know \(member.name)") {
+            upMembers.allSatisfy { asked in
+                guard let client = try? asked.client() else { return false }
+                return isListed(member, by: client)
+            }
         }
         members.append(member)
-        _ = try learnIDs()
+        try wait("the id of \(member.name)") { try learnIDs() }
         try member.start(cluster: initialCluster(members), isExisting: true, flags: flags)
         return member
+    }
+
+    /// In turn, as one may be cut off or refuse for now.
+    private func nextToAsk() -> ChaosMember? {
+        let up = upMembers
+        asksCount += 1
+        return up.isEmpty ? nil : up[asksCount % up.count]
+    }
+
+    private func isListed(_ member: ChaosMember, by client: LoopbackHTTP) -> Bool {
+        let list = try? client.request("GET", "/v2/members").json["members"] as? [[String: Any]]
+        return list?.contains {
+            ($0["peerURLs"] as? [String])?.contains(member.advertisedURL) == true
+        } ?? false
     }
 
     /// Removes it, whether it runs or not.
@@ -163,7 +191,7 @@ package final class ChaosCluster {
         // Asked for from now on is the rest; the removed one may end at once.
         members.removeAll { $0 === member }
         try wait("\(member.name) is removed") {
-            guard let asked = upMembers.randomElement(),
+            guard let asked = nextToAsk(),
                 let answer = try? asked.client(timeoutMilliseconds: 8000).json(
                     "DELETE", "/v2/members/\(member.id)", "")
             else { return false }

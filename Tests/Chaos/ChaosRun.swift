@@ -56,6 +56,7 @@ package final class ChaosRun {
             let cluster = try ChaosCluster(size: size, hasSmallDisk: true)
             if cluster.smallDisk == nil { skipDisks() }
             do {
+                try cluster.startAll()
                 for _ in 0..<options.roundsPerCluster where !isOver() { try round(cluster) }
             } catch {
                 cluster.folder.isKept = true
@@ -67,6 +68,12 @@ package final class ChaosRun {
                     """)
             }
         }
+    }
+
+    /// What has to be undone when the process is ended from outside.
+    package static func cleanUp() {
+        KvdProcess.killAll()
+        SmallDisk.unmountAll()
     }
 
     private func skipDisks() {

@@ -66,6 +66,8 @@ package final class DamageTrials {
                 report.reasons[trials.general(reason), default: 0] += 1
             case .silentLoss(let what), .crashed(let what):
                 report.bad.append("trial \(number), \(damage): \(what)")
+                try FileManager.default.moveItem(
+                    atPath: trials.folder.path("copy"), toPath: trials.folder.path("bad-\(number)"))
                 say("trial \(number), \(damage): \(verdict)")
             }
             if number % 50 == 0 {
@@ -75,7 +77,7 @@ package final class DamageTrials {
         try trials.checkOriginals()
         guard report.bad.isEmpty else {
             trials.folder.isKept = true
-            throw ChaosFailure("\(report.summary)\nthe undamaged dir is kept in \(trials.original)")
+            throw ChaosFailure("\(report.summary)\nthe dirs are kept in \(trials.folder.url.path)")
         }
         return report
     }
@@ -249,14 +251,21 @@ package final class DamageTrials {
         return .refused(String(reason))
     }
 
-    /// A reason without what differs from trial to trial.
+    /// A reason without what differs from trial to trial: paths, numbers, checksums.
     private func general(_ reason: String) -> String {
         let text = reason.split(separator: "|", maxSplits: 1).last.map(String.init) ?? reason
         var general = ""
-        for character in text.replacingOccurrences(of: folder.path("copy"), with: "DIR") {
-            let isDigit = character.isHexDigit && !character.isLetter
-            if isDigit, general.hasSuffix("#") { continue }
-            general.append(isDigit ? "#" : character)
+        var word = ""
+        for character in text.replacingOccurrences(of: folder.path("copy"), with: "DIR") + " " {
+            if character.isLetter || character.isNumber {
+                word.append(character)
+                continue
+            }
+            let isNumber = word.allSatisfy(\.isHexDigit) && (word.contains(where: \.isNumber))
+            let isChecksum = word.utf8.count == 8 && word.allSatisfy(\.isHexDigit)
+            general += isNumber || isChecksum ? "#" : word
+            general.append(character)
+            word = ""
         }
         return general.trimmingCharacters(in: .whitespaces)
     }

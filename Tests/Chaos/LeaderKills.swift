@@ -80,18 +80,23 @@ package enum LeaderKills {
     }
 }
 
-/// Writers that hang on for a short time only, so that one is always asking anew.
+/// Asks each of some members for a write every few milliseconds, whatever became of the ones before:
+/// who waits for an answer does not keep the next from being asked for.
 private final class WriteProbes: Sendable {
     let availability = Availability()
     private let writesCount = Atomic(0)
     private let isStopped = Atomic(false)
     private let group = DispatchGroup()
 
+    private static let interval = 10 * Chaos.millisecond
+    private static let look = 2 * Chaos.millisecond
+    private static let waitingMax = 400
+
     init(ports: [Int]) {
-        for (number, port) in (ports + ports + ports).enumerated() {
+        for (number, port) in ports.enumerated() {
             group.enter()
             Thread.detachNewThread { [self] in
-                write(number, port)
+                ask(number, port)
                 group.leave()
             }
         }
@@ -104,25 +109,33 @@ private final class WriteProbes: Sendable {
         group.wait()
     }
 
-    private func write(_ number: Int, _ port: Int) {
-        var open: LoopbackHTTP?
+    private func ask(_ number: Int, _ port: Int) {
+        var waiting: [(askedAt: UInt64, connection: LoopbackHTTP)] = []
+        var nextAt: Int64 = 0
         while !isStopped.load(ordering: .relaxed) {
-            MachineClock.sleep(nanoseconds: 5 * Chaos.millisecond)
-            if open == nil {
-                open = try? LoopbackHTTP(port: port)
-                open?.setTimeout(milliseconds: 150)
+            let now = MachineClock.monotonicNanoseconds
+            if now >= nextAt, waiting.count < Self.waitingMax {
+                nextAt = now + Self.interval
+                let askedAt = ClientLoad.now
+                if let connection = try? LoopbackHTTP(port: port),
+                    (try? connection.send("PUT", "/v2/keys/probe/\(number)", form: "value=1"))
+                        != nil
+                {
+                    waiting.append((askedAt, connection))
+                }
             }
-            let askedAt = ClientLoad.now
-            guard
-                let answer = try? open?.request(
-                    "PUT", "/v2/keys/probe/\(number)", form: "value=1"),
-                answer.status == 200 || answer.status == 201
-            else {
-                open = nil
-                continue
+            MachineClock.sleep(nanoseconds: Self.look)
+            waiting.removeAll { one in
+                guard one.connection.hasAnswer else { return false }
+                take(try? one.connection.readResponse(to: "PUT"), askedAt: one.askedAt)
+                return true
             }
-            availability.acknowledged(askedAt: askedAt, answeredAt: ClientLoad.now)
-            writesCount.add(1, ordering: .relaxed)
         }
+    }
+
+    private func take(_ answer: LoopbackHTTP.Response?, askedAt: UInt64) {
+        guard answer?.status == 200 || answer?.status == 201 else { return }
+        availability.acknowledged(askedAt: askedAt, answeredAt: ClientLoad.now)
+        writesCount.add(1, ordering: .relaxed)
     }
 }

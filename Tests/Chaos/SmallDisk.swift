@@ -1,5 +1,6 @@
 import Foundation
 import ProcessSupport
+import Synchronization
 
 /// A file system of its own that can be filled up: a tmpfs, which takes root to mount.
 final class SmallDisk {
@@ -9,7 +10,13 @@ final class SmallDisk {
     /// Room for the log's first segments and its reserve, 64 MB each, and some snapshots.
     private static let megabytes = 224
 
-    private init(_ path: String) { self.path = path }
+    /// All of this process.
+    private static let mounted = Mutex<Set<String>>([])
+
+    private init(_ path: String) {
+        self.path = path
+        Self.mounted.withLock { _ = $0.insert(path) }
+    }
 
     deinit { unmount() }
 
@@ -25,7 +32,24 @@ final class SmallDisk {
     func unmount() {
         guard isMounted else { return }
         isMounted = false
-        _ = Self.run("umount", "-l", path)
+        Self.unmount(path)
+    }
+
+    /// For an end that comes from outside.
+    static func unmountAll() {
+        for path in mounted.withLock({ $0 }) { unmount(path) }
+    }
+
+    private static func unmount(_ path: String) {
+        // Also while a member has files open there.
+        _ = run("umount", "-l", path)
+        mounted.withLock { _ = $0.remove(path) }
+    }
+
+    /// Keeps what is on it, for a look after a failure.
+    func copy(to folder: String) {
+        empty()
+        _ = Self.run("cp", "-a", "--sparse=always", "\(path)/.", folder)
     }
 
     private var ballast: String { "\(path)/ballast" }

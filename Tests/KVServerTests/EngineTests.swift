@@ -50,6 +50,31 @@ import Testing
         #expect(cluster.answer(ticket, on: 0)?.isApplied == true)
     }
 
+    @Test func whatIsAskedAfterTheLeadersDeathIsDoneByTheNextOne() throws {
+        let (cluster, leader) = try started(size: 3)
+        cluster.crash(leader)
+        let asked = (leader + 1) % 3
+        // Its connections have ended; that it leads no more is known after an election timeout only.
+        cluster[asked].reportUnreachable(cluster.ids[leader])
+        let ticket = cluster.put("/k", "v", on: asked)
+        cluster.settle()
+        #expect(cluster[asked].leader == cluster.ids[leader])
+        #expect(cluster.tick(until: { cluster.answer(ticket, on: asked)?.isApplied == true }))
+    }
+
+    /// Something was lost on the way to it, once; it leads on.
+    @Test func aLeaderThatIsHeardAgainIsAskedAgain() throws {
+        let (cluster, leader) = try started(size: 3)
+        let asked = (leader + 1) % 3
+        cluster[asked].reportUnreachable(cluster.ids[leader])
+        let ticket = cluster.put("/k", "v", on: asked)
+        cluster.settle()
+        #expect(cluster.answer(ticket, on: asked) == nil)
+        cluster.tick()
+        #expect(cluster.answer(ticket, on: asked)?.isApplied == true)
+        #expect(cluster.leader == leader)
+    }
+
     @Test func twoFollowersCommitWhileTheLeadersDiskIsSlow() throws {
         let (cluster, leader) = try started(size: 3)
         cluster.stalledDisks = [leader]

@@ -7,6 +7,8 @@ package final class KvdProcess {
     package let clientPort: Int
     package let logPath: String
     private let process = Process()
+    /// Those of this process that nobody has seen the end of.
+    private static let running = Mutex<Set<Int32>>([])
 
     /// Starts it and returns at once.
     package init(
@@ -29,6 +31,12 @@ package final class KvdProcess {
             .filter { !$0.key.hasPrefix("ETCD_") && !$0.key.hasPrefix("KVD_") }
             .merging(environment) { $1 }
         try process.run()
+        Self.running.withLock { _ = $0.insert(process.processIdentifier) }
+    }
+
+    /// kill -9 to all: for an end that comes from outside.
+    package static func killAll() {
+        for id in running.withLock({ $0 }) { _ = Foundation.kill(id, SIGKILL) }
     }
 
     deinit {
@@ -48,6 +56,7 @@ package final class KvdProcess {
     @discardableResult
     package func wait() -> Int32 {
         process.waitUntilExit()
+        Self.running.withLock { _ = $0.remove(process.processIdentifier) }
         let status = process.terminationStatus
         return process.terminationReason == .uncaughtSignal ? -status : status
     }

@@ -66,6 +66,12 @@ package final class LoopbackHTTP {
         setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, size)
     }
 
+    /// Whether a read would not wait: an answer has come, or the connection's end.
+    package var hasAnswer: Bool {
+        var wait = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        return !received.isEmpty || poll(&wait, 1, 0) > 0
+    }
+
     /// Sends one request and reads its whole answer.
     package func request(
         _ method: String, _ path: String, form: String? = nil, headers: [String: String] = [:]

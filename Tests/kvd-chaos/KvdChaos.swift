@@ -1,5 +1,6 @@
 import ArgumentParser
 import Chaos
+import Dispatch
 import Glibc
 
 /// Real members, and everything done to them that an operator fears.
@@ -40,12 +41,14 @@ struct KvdChaos: ParsableCommand {
             throw ValidationError(
                 "say one of --minutes, --rounds, --leader-kills, --single-kills and --damages")
         }
-        guard members.map({ [1, 3, 5, 7].contains($0) }) ?? true else {
-            throw ValidationError("--members takes 1, 3, 5 or 7")
+        guard members.map({ [3, 5, 7].contains($0) }) ?? true else {
+            throw ValidationError("--members takes 3, 5 or 7")
         }
     }
 
     func run() throws {
+        let endings = [SIGINT, SIGTERM].map(Self.cleaningUp)
+        defer { for ending in endings { ending.cancel() } }
         let seed = seed ?? UInt64.random(in: 1...(UInt64.max / 2))
         Self.say("seed \(seed)")
         do {
@@ -62,6 +65,20 @@ struct KvdChaos: ParsableCommand {
             Self.say("BROKEN: \(failure)")
             throw ExitCode(1)
         }
+    }
+
+    /// Ends as the signal would have it, but leaves no process and no file system behind.
+    private static func cleaningUp(at number: Int32) -> any DispatchSourceSignal {
+        // A handler, as children inherit that a signal is ignored.
+        signal(number) { _ in }
+        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+        source.setEventHandler {
+            ChaosRun.cleanUp()
+            signal(number, SIG_DFL)
+            raise(number)
+        }
+        source.resume()
+        return source
     }
 
     private func runRounds(_ seed: UInt64) throws {
