@@ -8,6 +8,8 @@ package struct FuzzTarget: Sendable {
     package var tokens: [[UInt8]] = []
     /// The longest input; longer ones are cut.
     package var inputBytesMax = 4096
+    /// Of how many beginnings of an input it must be told; all of them, if the input has fewer.
+    package var beginningsMax = 512
     /// Memory that a reader may have at once, for each byte of its input, and beside that.
     package var memoryPerByte = 64
     package var memoryBytesBeside = 1 << 20
@@ -27,7 +29,7 @@ package struct FuzzTarget: Sendable {
     package static let all: [FuzzTarget] = [
         .wire, .appendStream, .messageStream, .httpRequest, .keysForm, .requestTarget, .memberJSON,
         .authJSON, .registryJSON, .dns, .texts, .commandLine, .log, .marks, .snapshotFile, .state,
-        .apply, .etcdSnapshot, .etcdStore,
+        .apply, .raft, .etcdSnapshot, .etcdStore,
     ]
 
     package static func named(_ name: String) -> FuzzTarget? {

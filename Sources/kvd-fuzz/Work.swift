@@ -63,13 +63,16 @@ struct Work {
         words += ["\(command.keep)/corpus/\(target.name)", "\(command.corpus)/\(target.name)"]
         let (runs, accepted) = (trial.runs, trial.accepted)
         let mutator = FuzzMutator(target, samples: corpus.map(\.bytes), seed: seed)
-        let finding = LibFuzzer.run(words, mutator) { [trial] input in
-            try trial.run(input)
-        }
-        if let finding { throw finding }
-        command.say(
-            "\(target.name): \(trial.runs - runs) inputs led by libFuzzer, seed \(seed), "
-                + "\(trial.accepted - accepted) accepted")
+        LibFuzzer.run(
+            words, mutator,
+            atEnd: { [command, trial, seed] in
+                command.say(
+                    "\(trial.target.name): \(trial.runs - runs) inputs led by libFuzzer, seed \(seed), "
+                        + "\(trial.accepted - accepted) accepted")
+            },
+            { [trial] input in try trial.run(input) })
+        command.say("\(target.name): libFuzzer does not start; try --blind")
+        throw ExitCode(1)
     }
 
     private var figures: String { "\(trial.runs) inputs, \(trial.accepted) accepted" }
