@@ -4,6 +4,7 @@ import PackageDescription
 /// A target imports only targets of a lower row, and declares each one it imports.
 ///
 ///     kvd   kvd-dump   kvd-bench   kvd-sim  kvd-fuzz flags in, parts wired, nothing else
+///     Proxy                                          requests handed to members
 ///     Fuzzing                                        readers, and bytes that nobody meant
 ///     Discovery                                      how new members find each other
 ///     Simulation                                     whole clusters in one thread
@@ -13,6 +14,7 @@ import PackageDescription
 ///     Configuration   TLS                            flags and environment; certificates
 ///     StateFiles                                     states from files: snapshots, then logs
 ///     State                                          what entries add up to; a snapshot's content
+///     Histories                                      what clients were told, and their judge
 ///     Auth                                           users, roles, what they may do
 ///     Cluster                                        members, ids, versions
 ///     Raft   Storage   KeyStore   Logs               Raft and KeyStore: no I/O, no clock
@@ -119,21 +121,28 @@ let package = Package(
                 "ClientAPI", "Transport", "KVServer", "KeyStore", "Cluster", "RaftModel", "Logs",
                 nioCore, nioPosix, log,
             ]),
+        module(
+            "Proxy",
+            [
+                "ClientAPI", "Transport", "KVServer", "Cluster", "Metrics", "Storage", "StorageIO",
+                "RaftModel", "Logs", nioCore, nioPosix, nioHTTP, log,
+            ]),
         .systemLibrary(name: "CEpoll", path: "Sources/BenchCore/CEpoll"),
         module("BenchCore", ["CEpoll", histogram]),
         program(
             "kvd",
             [
-                "Discovery", "ClientAPI", "Transport", "KVServer", "StateFiles", "State", "Storage",
-                "StorageIO", "KeyStore", "Cluster", "Configuration", "Logs", "Metrics", "Raft",
-                "RaftModel", "TLS",
-                nioCore,
+                "Proxy", "Discovery", "ClientAPI", "Transport", "KVServer", "StateFiles", "State",
+                "Storage", "StorageIO", "KeyStore", "Cluster", "Configuration", "Logs", "Metrics",
+                "Raft", "RaftModel", "TLS", nioCore,
                 nioPosix, log,
             ]),
+        module("Histories"),
         module(
             "Simulation",
             [
-                "KVServer", "StateFiles", "State", "Storage", "StorageIO", "KeyStore", "Cluster",
+                "Histories", "KVServer", "StateFiles", "State", "Storage", "StorageIO", "KeyStore",
+                "Cluster",
                 "Raft", "RaftModel", log,
             ]),
         program("kvd-sim", ["Simulation", "StorageIO", arguments]),
@@ -156,6 +165,25 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "FixtureSupport", path: "Tests/FixtureSupport", swiftSettings: strict),
         .target(name: "ProcessSupport", path: "Tests/ProcessSupport", swiftSettings: strict),
+        .target(
+            name: "Chaos", dependencies: ["Histories", "ProcessSupport", "StorageIO"],
+            path: "Tests/Chaos", swiftSettings: strict),
+        .executableTarget(
+            name: "kvd-chaos", dependencies: ["Chaos", arguments], path: "Tests/kvd-chaos",
+            swiftSettings: strict),
+        .target(
+            name: "Abuse",
+            dependencies: ["BenchCore", "FixtureSupport", "ProcessSupport", "RaftModel"],
+            path: "Tests/Abuse", swiftSettings: strict),
+        .executableTarget(
+            name: "kvd-abuse", dependencies: ["Abuse", arguments], path: "Tests/kvd-abuse",
+            swiftSettings: strict),
+        .target(
+            name: "Soak", dependencies: ["ProcessSupport", "StorageIO"], path: "Tests/Soak",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "kvd-soak", dependencies: ["Soak", arguments], path: "Tests/kvd-soak",
+            swiftSettings: strict),
         tests("ProtoWireTests", ["ProtoWire"]),
         tests(
             "RaftModelTests",
@@ -195,13 +223,20 @@ let package = Package(
         tests(
             "ClientAPITests",
             [
-                "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Logs", "Raft",
+                "FixtureSupport", "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster",
+                "Logs", "Raft",
                 "RaftModel",
                 nioCore, nioPosix, nioHTTP,
             ]),
         tests(
             "DiscoveryTests",
             ["Discovery", "Transport", "Cluster", "RaftModel", nioCore, nioPosix, nioHTTP]),
+        tests(
+            "ProxyTests",
+            [
+                "Proxy", "ClientAPI", "Transport", "Cluster", "Metrics", "RaftModel", "Storage",
+                "StorageIO", "FixtureSupport", nioCore, nioPosix, nioHTTP,
+            ]),
         tests("BenchCoreTests", ["BenchCore", histogram]),
         tests(
             "DumpCoreTests",
@@ -217,13 +252,22 @@ let package = Package(
             ["FixtureSupport", "ProcessSupport", "Fuzzing", "StorageIO", "kvd-fuzz"]),
         tests(
             "SimulationTests",
-            ["FixtureSupport", "ProcessSupport", "Simulation", "StorageIO", "kvd-sim"]),
+            [
+                "FixtureSupport", "Histories", "ProcessSupport", "Simulation", "StorageIO",
+                "kvd-sim",
+            ]),
         tests(
             "EndToEndTests",
             [
-                "ClientAPI", "ProcessSupport", "GoldenSupport", "CertificateSupport", "kvd",
-                "kvd-dump",
+                "Chaos", "ClientAPI", "ProcessSupport", "GoldenSupport", "CertificateSupport",
+                "RaftModel",
+                "kvd", "kvd-dump",
             ]),
+        tests(
+            "ChaosTests",
+            ["Chaos", "Histories", "ProcessSupport", "StorageIO", "kvd", "kvd-chaos"]),
+        tests("AbuseTests", ["Abuse", "ProcessSupport", "kvd"]),
+        tests("SoakTests", ["ProcessSupport", "Soak", "kvd"]),
         tests("DifferentialTests", ["ProcessSupport", "GoldenSupport", "StorageIO", "kvd"]),
     ]
 )

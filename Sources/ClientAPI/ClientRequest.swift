@@ -1,5 +1,5 @@
 internal import NIOCore
-internal import NIOHTTP1
+package import NIOHTTP1
 
 /// A request as it came off a connection, whole.
 struct ClientRequest {
@@ -33,7 +33,7 @@ struct ClientRequest {
 }
 
 /// Why something that came off a connection is no request. The connection ends with its answer.
-enum RequestFault: Equatable {
+package enum RequestFault: Equatable {
     /// Not HTTP/1.x, or HTTP that is better not guessed at.
     case malformed
     case missingHost
@@ -44,24 +44,24 @@ enum RequestFault: Equatable {
     /// It has taken too long to come.
     case tooSlow
     /// The request line was fine but for a method that the decoder does not know.
-    case unknownMethod(target: String, isHTTP10: Bool)
+    case unknownMethod(target: String, isHTTP10: Bool, grant: CrossOrigins.Grant)
 }
 
 /// What the headers of a request say, found in one pass over them.
-struct HeadFacts: Equatable {
+package struct HeadFacts: Equatable {
     var mediaType = MediaType.absent
-    var expectsContinue = false
+    package private(set) var expectsContinue = false
     var expectsUnknown = false
     /// The client offers another protocol. The decoder reads nothing after such a request, so the
     /// connection cannot be used on.
-    var isUpgrade = false
+    package private(set) var isUpgrade = false
     var hostsCount = 0
     /// `Content-Length`
     var bodyBytesCount: Int?
 
     init() {}
 
-    init(_ headers: HTTPHeaders) {
+    package init(_ headers: HTTPHeaders) {
         for (name, value) in headers {
             switch name.utf8.count {
             case 4 where name.isCaseInsensitively("host"): hostsCount += 1
@@ -84,7 +84,7 @@ struct HeadFacts: Equatable {
         }
     }
 
-    func fault(version: HTTPVersion) -> RequestFault? {
+    package func fault(version: HTTPVersion) -> RequestFault? {
         if version.minor >= 1, hostsCount == 0 { return .missingHost }
         if hostsCount > 1 { return .tooManyHosts }
         return expectsUnknown ? .unknownExpectation : nil

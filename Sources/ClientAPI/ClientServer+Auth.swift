@@ -168,7 +168,7 @@ extension ClientServer {
         switch pending.end {
         case .failure(let fault): return answer(to: fault)
         case .success(let end):
-            authLog.log(.notice, Self.note(on: pending.change))
+            authLog.notice("\(Self.note(on: pending.change))")
             if !end.body.isEmpty {
                 body.append(end.body)
                 body.append("\n")

@@ -122,7 +122,7 @@ extension ClientServer {
                 now: Self.monotonicNanoseconds())
             if !isRight {
                 let name = String(decoding: credentials.name, as: UTF8.self)
-                authLog.log(.warning, "wrong password, or no such user: \(name)")
+                authLog.warning("wrong password, or no such user: \(name)")
             }
             let checked = CheckedCredentials(hash: hash, isRight: isRight)
             for ticket in gate.waiting.removeValue(forKey: fingerprint) ?? [] {
@@ -160,11 +160,10 @@ extension ClientServer {
     private func note(_ mode: AuthGate.Mode) {
         switch (gate.mode, mode) {
         case (.off, .off), (.on, .on): break
-        case (_, .on): authLog.log(.notice, "auth is on")
-        case (_, .off): authLog.log(.notice, "auth is off")
+        case (_, .on): authLog.notice("auth is on")
+        case (_, .off): authLog.notice("auth is off")
         case (_, .unreadable(let fault)):
-            authLog.log(
-                .error,
+            authLog.error(
                 "no request is answered: \(String(decoding: fault.message, as: UTF8.self))")
         }
         gate.mode = mode

@@ -172,7 +172,7 @@ extension ClientServer {
         case .tooSlow:
             body.append("408 Request Timeout")
             return Answer(.requestTimeout, .plainText)
-        case .unknownMethod(let target, _): return answer(toUnknownMethodAt: target)
+        case .unknownMethod(let target, _, _): return answer(toUnknownMethodAt: target)
         }
     }
 

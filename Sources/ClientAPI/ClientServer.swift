@@ -35,6 +35,9 @@ package final class ClientServer {
     package weak var backupProvider: (any BackupProvider)?
     /// One backup at a time: each may keep much of an old state in memory.
     var isBackupRunning = false
+    /// Watchers that are still to be told of an event.
+    var notificationsWaiting = NotificationQueue()
+    var willTellMore = false
     private let wake: () -> Void
     private var hasWork = false
     private(set) var isStopping = false
@@ -44,7 +47,7 @@ package final class ClientServer {
     /// Without one, all paths are a member's. Set before the first connection.
     package var site: (any Site)?
     var meter = RequestMeter()
-    let log = RateLimitedLog(Logger(label: "etcdhttp"))
+    let log = Logger(label: "etcdhttp")
     /// Monotonic nanoseconds, as of the last tick or request: what connections' patience goes by.
     var loopTime = ClientServer.monotonicNanoseconds()
     private var lookedAt: Int64 = 0
@@ -52,7 +55,7 @@ package final class ClientServer {
     var attention = Attention()
     var gate = AuthGate()
     let passwords: PasswordWorker
-    let authLog = RateLimitedLog(Logger(label: "auth"))
+    let authLog = Logger(label: "auth")
     /// What the request handled last turned out to be.
     var asked = RequestMeter.Start()
 
@@ -105,7 +108,8 @@ package final class ClientServer {
         flush()
     }
 
-    /// Hands over what a pump of the engine brought. On return everything is on its way.
+    /// Hands over what a pump of the engine brought. On return all answers are on their way, and the
+    /// first of the watchers have been told.
     package func deliver(
         answers: [(Ticket, Outcome)], notifications: [Notification]
     ) {
@@ -115,13 +119,7 @@ package final class ClientServer {
         for (ticket, outcome) in answers {
             connection(at: ticket.connection)?.take(outcome, number: ticket.request)
         }
-        for notification in notifications {
-            let ticket = Ticket(notification.watcher)
-            guard let connection = connection(at: ticket.connection) else { continue }
-            sharedEvent.encode(notification.event)
-            connection.take(sharedEvent, number: ticket.request)
-        }
-        sharedEvent.forget()
+        tell(notifications)
         flush()
         // Reads only. A write goes on to the log's thread: with the loop awake on one processor and
         // the client on the other, that thread has to wake one, and a lone put took 60 us more.
@@ -137,6 +135,7 @@ package final class ClientServer {
     /// missed something between the two. The answer began with a 200, so the error is its body.
     package func endWatches(_ watchers: [WatcherID]) {
         guard !watchers.isEmpty else { return }
+        tellAll()
         let store = engine.store
         sharedEvent.encode(
             error: .eventIndexCleared,
@@ -155,6 +154,7 @@ package final class ClientServer {
 
     /// Ends the watches whose access says so. Here too the error is the end of the body.
     func endWatches(where isOver: (WatchAccess?) -> Bool) {
+        tellAll()
         sharedEvent.encode(
             error: .unauthorized, cause: AuthGate.deniedText, index: 0)
         // A request that was waiting behind a watch may encode another.
@@ -168,6 +168,7 @@ package final class ClientServer {
     /// was answered: let the engine refuse what is left (`Engine.stop`) and deliver that.
     package func stop() {
         isStopping = true
+        tellAll()
         for place in places { place.connection?.stop() }
         flush()
     }
@@ -199,8 +200,7 @@ package final class ClientServer {
             now - oldest.lastUsedAt >= configuration.idleBeforeEviction.inNanoseconds
         else {
             meter.refusedConnection()
-            log.log(
-                .warning,
+            log.warning(
                 "refused a client: \(configuration.connectionsMax) connections are open (--max-connections)"
             )
             return false
@@ -212,18 +212,14 @@ package final class ClientServer {
 
     func cutReader() {
         meter.cutReader()
-        log.log(
-            .warning,
+        log.warning(
             "ended a client's connection: for \(configuration.unreadAnswerTimeout) it took nothing of the answer that waits for it"
         )
     }
 
     /// On a port without it.
     func sawTLS(from address: SocketAddress?) {
-        log.log(
-            .warning,
-            "a client at \(address?.ipAddress ?? "?") speaks TLS to a port without it: it has to use http://, or --listen-client-urls https:// with --cert-file and --key-file"
-        )
+        log.warning("\(DecoderLeftover.complaintOfTLS(from: address))")
     }
 
     func remove(place: UInt32, nextNumber: UInt32) {
@@ -292,16 +288,12 @@ extension ClientServer {
 
     /// As `childChannelInitializer`, for a listener that takes a throwing function.
     package func initialize(_ channel: any Channel) throws {
-        var limits = NIOHTTPDecoderLimitConfiguration()
-        limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
-        limits.maxHeaderListSize = configuration.headerBytesMax
-        limits.maxHeaderFieldCount = configuration.headerFieldsMax
         guard hasRoom() else {
             return try channel.pipeline.syncOperations.addHandler(
                 ConnectionRefusal(limit: configuration.connectionsMax))
         }
         let leftover = DecoderLeftover()
-        let decoder = RequestDecoder(limits: limits, leftover: leftover)
+        let decoder = RequestDecoder(configuration, leftover: leftover)
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
         let low = max(1, configuration.unsentBytesMax / 2)
         try channel.syncOptions?.setOption(

@@ -128,16 +128,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
             return
         }
         if leftover.isTLS { server.sawTLS(from: context.remoteAddress) }
-        run(intake.failed(fault(for: error)))
+        let fault = leftover.fault(
+            for: error, isIdle: intake.isIdle, partsInRead: partsInRead,
+            origins: server.origins)
+        run(intake.failed(fault))
         server.flush()
-    }
-
-    private func fault(for error: HTTPParserError) -> RequestFault {
-        if error == .headerOverflow { return .headersTooLarge }
-        if error == .invalidMethod, intake.isIdle, partsInRead == 0, let fault = leftover.fault() {
-            return fault
-        }
-        return .malformed
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {

@@ -5,18 +5,18 @@ internal import KVServer
 /// Clients that open many connections and then send a byte now and then, or take an answer a byte
 /// at a time, would use up the server's descriptors and memory. Watches and idle connections may
 /// wait for as long as they like. All times are monotonic nanoseconds.
-struct ConnectionPatience {
+package struct ConnectionPatience {
     private var headSince: Int64?
     private var bodySince: Int64?
     private var bodyBytesAt: Int64 = 0
     private var unsentSince: Int64?
     private var unsent = 0
-    private(set) var lastUsedAt: Int64
+    package private(set) var lastUsedAt: Int64
 
-    init(now: Int64) { lastUsedAt = now }
+    package init(now: Int64) { lastUsedAt = now }
 
     /// Some of a request's headers have come, and not all.
-    var isHeadOpen: Bool { headSince != nil }
+    package var isHeadOpen: Bool { headSince != nil }
 
     /// A read from the socket has been decoded.
     ///
@@ -24,7 +24,7 @@ struct ConnectionPatience {
     ///   - partsCount: heads, pieces of bodies and ends that were in it.
     ///   - isIdle: no request is half there, as far as the decoder has told.
     ///   - hadBytes: there was anything in it.
-    mutating func received(partsCount: Int, isIdle: Bool, hadBytes: Bool, now: Int64) {
+    package mutating func received(partsCount: Int, isIdle: Bool, hadBytes: Bool, now: Int64) {
         guard hadBytes else { return }
         if isIdle {
             bodySince = nil
@@ -39,11 +39,11 @@ struct ConnectionPatience {
     }
 
     /// A request is being dealt with.
-    mutating func began(at now: Int64) { lastUsedAt = now }
+    package mutating func began(at now: Int64) { lastUsedAt = now }
 
-    mutating func ended() { (headSince, bodySince) = (nil, nil) }
+    package mutating func ended() { (headSince, bodySince) = (nil, nil) }
 
-    func isRequestTooSlow(_ limits: ClientServerConfiguration, now: Int64) -> Bool {
+    package func isRequestTooSlow(_ limits: ClientServerConfiguration, now: Int64) -> Bool {
         if let headSince, now - headSince > limits.headTimeout.inNanoseconds { return true }
         guard let bodySince else { return false }
         return now - bodySince > limits.bodyTimeout.inNanoseconds
@@ -51,10 +51,10 @@ struct ConnectionPatience {
     }
 
     /// The client takes what it is sent.
-    mutating func isTaking() { unsentSince = nil }
+    package mutating func isTaking() { unsentSince = nil }
 
     /// - Parameter unsent: bytes that wait for the client.
-    mutating func isAnswerUnread(
+    package mutating func isAnswerUnread(
         unsent: Int, _ limits: ClientServerConfiguration, now: Int64
     ) -> Bool {
         guard let since = unsentSince, unsent >= self.unsent else {

@@ -1,18 +1,21 @@
-internal import NIOCore
+package import NIOCore
 
 /// Tells a client that there is no room for it, and ends its connection.
-final class ConnectionRefusal: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-    typealias OutboundOut = ByteBuffer
+package final class ConnectionRefusal: ChannelInboundHandler {
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
 
     private let limit: Int
+    private let server: StaticString
 
-    init(limit: Int) { self.limit = limit }
+    package init(limit: Int, by server: StaticString = "member") {
+        (self.limit, self.server) = (limit, server)
+    }
 
-    func channelActive(context: ChannelHandlerContext) {
+    package func channelActive(context: ChannelHandlerContext) {
         let body =
-            "{\"message\":\"\(limit) connections are open, the most this member takes "
-            + "(--max-connections); try again later, or another member\"}\n"
+            "{\"message\":\"\(limit) connections are open, the most this \(server) takes "
+            + "(--max-connections); try again later, or another one\"}\n"
         let answer =
             "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
             + "Retry-After: 1\r\nConnection: close\r\nContent-Length: \(body.utf8.count)\r\n\r\n"
@@ -24,5 +27,5 @@ final class ConnectionRefusal: ChannelInboundHandler {
     }
 
     /// The request is of no interest.
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {}
 }

@@ -1,5 +1,5 @@
-internal import NIOCore
-internal import NIOHTTP1
+package import NIOCore
+package import NIOHTTP1
 
 /// NIO's decoder, with two things added.
 ///
@@ -10,8 +10,8 @@ internal import NIOHTTP1
 /// takes. Such a request line is escaped, which means the same, and read again. That works for the
 /// first request of a read only: one that follows another in the same read, whose answer was not
 /// waited for, is refused.
-struct RequestDecoder: ByteToMessageDecoder {
-    typealias InboundOut = HTTPServerRequestPart
+package struct RequestDecoder: ByteToMessageDecoder {
+    package typealias InboundOut = HTTPServerRequestPart
 
     private var decoder: HTTPRequestDecoder
     private let limits: NIOHTTPDecoderLimitConfiguration
@@ -23,10 +23,20 @@ struct RequestDecoder: ByteToMessageDecoder {
     /// Its line has not ended yet.
     private var isLineOpen = false
 
-    init(limits: NIOHTTPDecoderLimitConfiguration, leftover: DecoderLeftover) {
-        self.limits = limits
+    package init(_ configuration: ClientServerConfiguration, leftover: DecoderLeftover) {
+        limits = Self.limits(configuration)
         self.leftover = leftover
         decoder = Self.makeDecoder(limits)
+    }
+
+    private static func limits(
+        _ configuration: ClientServerConfiguration
+    ) -> NIOHTTPDecoderLimitConfiguration {
+        var limits = NIOHTTPDecoderLimitConfiguration()
+        limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
+        limits.maxHeaderListSize = configuration.headerBytesMax
+        limits.maxHeaderFieldCount = configuration.headerFieldsMax
+        return limits
     }
 
     private static func makeDecoder(
@@ -35,13 +45,15 @@ struct RequestDecoder: ByteToMessageDecoder {
         HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes, limitConfiguration: limits)
     }
 
-    func decoderAdded(context: ChannelHandlerContext) { decoder.decoderAdded(context: context) }
+    package func decoderAdded(context: ChannelHandlerContext) {
+        decoder.decoderAdded(context: context)
+    }
 
-    func decoderRemoved(context: ChannelHandlerContext) {
+    package func decoderRemoved(context: ChannelHandlerContext) {
         decoder.decoderRemoved(context: context)
     }
 
-    mutating func decode(
+    package mutating func decode(
         context: ChannelHandlerContext, buffer: inout ByteBuffer
     ) throws -> DecodingState {
         leftover.hadBytes = true
@@ -106,7 +118,7 @@ struct RequestDecoder: ByteToMessageDecoder {
         return bytes
     }
 
-    mutating func decodeLast(
+    package mutating func decodeLast(
         context: ChannelHandlerContext, buffer: inout ByteBuffer, seenEOF: Bool
     ) throws -> DecodingState {
         guard escaped != nil else {
@@ -150,28 +162,53 @@ extension ByteBuffer? {
 }
 
 /// What a `RequestDecoder` says beside its parts.
-final class DecoderLeftover {
+package final class DecoderLeftover {
     /// The bytes that it gave up at.
     fileprivate(set) var bytes: ByteBuffer?
     /// It was given bytes.
     fileprivate var hadBytes = false
     /// Parts of requests that have come to the handler behind the decoder.
-    var partsCount = 0
+    package var partsCount = 0
+
+    package init() {}
 
     /// Whether it was given bytes since the last call.
-    func takeHadBytes() -> Bool {
+    package func takeHadBytes() -> Bool {
         defer { hadBytes = false }
         return hadBytes
     }
 
     /// Whether they are the beginning of TLS: a handshake record of version 3.
-    var isTLS: Bool { bytes?.readableBytesView.starts(with: [0x16, 0x03]) ?? false }
+    package var isTLS: Bool { bytes?.readableBytesView.starts(with: [0x16, 0x03]) ?? false }
+
+    /// What to log of it, on a port without TLS.
+    package static func complaintOfTLS(from address: SocketAddress?) -> String {
+        "a client at \(address?.ipAddress ?? "?") speaks TLS to a port without it: it has to use "
+            + "http://, or --listen-client-urls https:// with --cert-file and --key-file"
+    }
+
+    /// What is wrong with what came.
+    ///
+    /// - Parameters:
+    ///   - isIdle: nothing of a request was here before.
+    ///   - partsInRead: that came with the same read.
+    package func fault(
+        for error: HTTPParserError, isIdle: Bool, partsInRead: Int, origins: CrossOrigins
+    ) -> RequestFault {
+        if error == .headerOverflow { return .headersTooLarge }
+        if error == .invalidMethod, isIdle, partsInRead == 0,
+            let fault = unknownMethod(origins)
+        {
+            return fault
+        }
+        return .malformed
+    }
 
     /// What they ask for, if they begin with a whole request line whose only flaw may be its
     /// method. Only for the first request of a read: others would be behind whole ones.
-    func fault() -> RequestFault? {
-        guard let line = bytes?.readableBytesView.prefix(while: { $0 != UInt8(ascii: "\r") })
-        else { return nil }
+    private func unknownMethod(_ origins: CrossOrigins) -> RequestFault? {
+        guard let bytes = bytes?.readableBytesView else { return nil }
+        let line = bytes.prefix { $0 != UInt8(ascii: "\r") }
         let words = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
         guard words.count == 3, !words[0].isEmpty, words[0].allSatisfy(Self.isTokenByte) else {
             return nil
@@ -181,7 +218,29 @@ final class DecoderLeftover {
         else { return nil }
         return .unknownMethod(
             target: String(decoding: words[1], as: UTF8.self),
-            isHTTP10: version.last == UInt8(ascii: "0"))
+            isHTTP10: version.last == UInt8(ascii: "0"),
+            grant: origins.isEmpty ? .none : origins.grant(to: Self.origin(in: bytes)))
+    }
+
+    /// The request's `Origin`, as far as its headers came with its line.
+    private static func origin(in head: ByteBufferView) -> String? {
+        for line in head.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+            .dropFirst()
+        {
+            let line = line.last == UInt8(ascii: "\r") ? line.dropLast() : line
+            if line.isEmpty { return nil }
+            guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { continue }
+            let name = String(decoding: line[..<colon], as: UTF8.self)
+            guard name.lowercased() == "origin" else { continue }
+            var value = line[line.index(after: colon)...].drop(while: isSpace)
+            while value.last.map(isSpace) ?? false { value.removeLast() }
+            return String(decoding: value, as: UTF8.self)
+        }
+        return nil
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
     }
 
     static func isTokenByte(_ byte: UInt8) -> Bool {

@@ -178,7 +178,9 @@ struct RequestOrder {
         case .fault(let fault):
             number = nextNumber
             var framing = AnswerFraming(keepsAlive: false)
-            if case .unknownMethod(_, let isHTTP10) = fault { framing.isHTTP10 = isHTTP10 }
+            if case .unknownMethod(_, let isHTTP10, let grant) = fault {
+                (framing.isHTTP10, framing.grant) = (isHTTP10, grant)
+            }
             started.append(Slot(framing: framing, isWrite: false))
             waiting.removeAll()
             phase = .ending(lingers: true)

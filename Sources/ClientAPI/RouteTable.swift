@@ -143,3 +143,20 @@ enum RouteTable {
         Route("/config/local/log", .exact, .put, "PUT", .logLevel),
     ]
 }
+
+extension RequestFault {
+    /// The methods of the path that an unknown one was meant for, as `Allow` names them; nil: it has
+    /// none, or takes all, or this is another fault.
+    package var allowedMethods: String? {
+        guard case .unknownMethod(var target, _, _) = self else { return nil }
+        return target.withUTF8 { line in
+            var scratch = ByteWriter()
+            let line = UnsafeRawBufferPointer(line)
+            guard
+                case .methodNotAllowed(let route) = RouteTable.resolve(
+                    line, .other, scratch: &scratch)
+            else { return nil }
+            return "\(route.allow)"
+        }
+    }
+}

@@ -78,6 +78,4 @@ extension ServerConfiguration {
         else { return nil }
         return url.endpoint
     }
-
-    var discoversOverTLS: Bool { discoveryURL?.endpoint.scheme == .https }
 }

@@ -19,7 +19,10 @@ extension ServerConfiguration {
     package func findings(_ machine: Machine, doubtful: Set<String> = []) -> Findings {
         let isFirstStart = !machine.holdsMember(dataDirectory, walDirectory)
         var findings = Findings()
-        guard proxy.mode == .off else { return findings }
+        guard proxy.mode == .off else {
+            findings.add(proxyTLSFindings)
+            return findings
+        }
         let forming: Set = [
             "name", "initial-cluster", "initial-advertise-peer-urls", "initial-cluster-state",
             "discovery", "discovery-srv", "data-dir",

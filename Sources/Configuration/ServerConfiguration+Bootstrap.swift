@@ -12,6 +12,13 @@ extension ServerConfiguration {
         }
     }
 
+    /// Whether the flags let this process be a proxy: asked for, or because discovery finds its cluster
+    /// full.
+    package var mayBeProxy: Bool {
+        if case .discovery = bootstrap, discoveryFallback == .proxy { return true }
+        return proxy.mode != .off
+    }
+
     /// What is hashed into the ids of the first members.
     package var clusterToken: String {
         switch bootstrap {

@@ -14,6 +14,18 @@ extension ServerConfiguration {
         return findings
     }
 
+    /// Of a proxy, which has no peer port and advertises nothing.
+    var proxyTLSFindings: Findings {
+        var findings = check(
+            clientTLS, prefix: "", listenClientURLs, "listen-client-urls", [],
+            "advertise-client-urls")
+        findings.add(
+            check(
+                peerTLS, prefix: "peer-", [], "listen-peer-urls", [],
+                "initial-advertise-peer-urls"))
+        return findings
+    }
+
     private func check(
         _ tls: TLSSettings, prefix: String, _ listening: [EndpointURL], _ listenFlag: String,
         _ advertised: [EndpointURL], _ advertiseFlag: String

@@ -3,13 +3,11 @@ extension ServerConfiguration {
     /// A line goes when its feature comes.
     private static let unbuilt: [(flag: String, isUsed: @Sendable (ServerConfiguration) -> Bool)] =
         [
-            ("discovery", { $0.discoversOverTLS }),
-            ("proxy", { $0.proxy.mode != .off }),
-            ("experimental-v3demo", { $0.enablesV3Preview }),
+            ("experimental-v3demo", { $0.enablesV3Preview })
         ]
 
     /// Flags that have no effect yet but a refusal, whatever their value.
-    static let unbuiltFlags = Set(unbuilt.map(\.flag)).subtracting(["discovery"])
+    static let unbuiltFlags = Set(unbuilt.map(\.flag))
 
     /// Faults for such settings. To start as if they had not been given could be dangerous (a
     /// member outside its cluster), so the server must not start while there is one.

@@ -16,6 +16,7 @@ extension Engine {
         case .success(let effect):
             noteMembership()
             describe(effect)
+            releasePublication(after: effect)
             effects.peersChanged = true
             if case .removed(configuration.member) = effect { stopServing(.removedFromCluster) }
         case .failure(let error):

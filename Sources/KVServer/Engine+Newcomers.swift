@@ -63,6 +63,7 @@ extension Engine {
     func newcomerChanged(_ id: MemberID, _ result: Result<Membership.Effect, MembershipError>) {
         guard case .success(let effect) = result else { return }
         noteMembership()
+        if case .removed = effect { earlyPublications[id] = nil }
         effects.peersChanged = true
         let cluster = configuration.cluster
         switch effect {
@@ -76,6 +77,47 @@ extension Engine {
         case .removed:
             serverLog.notice("removed member \(id) from cluster \(cluster)")
             if id == configuration.member { stopServing(.removedFromCluster) }
+        }
+    }
+
+    // MARK: A newcomer that is an etcd
+
+    /// Takes proposals of one that is no member yet.
+    ///
+    /// An etcd 2.3 publishes its name as soon as it hears a leader: in its cluster whoever joins is a
+    /// member by then. One that applies the attributes of nobody it knows dies, and a store that has
+    /// them is no snapshot for it. So they wait here until the conf change is applied, and come behind
+    /// it in the log.
+    func stepOfStranger(_ message: Message) {
+        var message = message
+        message.entries.removeAll { entry in
+            guard entry.kind == .normal, let (id, command) = Self.publication(in: entry),
+                membership.newcomer(id) != nil
+            else { return false }
+            earlyPublications[id] = command
+            return true
+        }
+        if !message.entries.isEmpty { raft.step(message) }
+    }
+
+    private static func publication(in entry: Entry) -> (MemberID, QueuedCommand)? {
+        entry.data.withUnsafeBytes { bytes in
+            guard let view = try? RequestView.decode(bytes), view.method == .put,
+                let id = StorePath.memberPublished(
+                    at: String(decoding: view.path, as: UTF8.self))
+            else { return nil }
+            return (id, QueuedCommand(id: view.id, entry: entry))
+        }
+    }
+
+    /// A conf change was applied: who has become a member may say its name.
+    func releasePublication(after effect: Membership.Effect) {
+        switch effect {
+        case .added(let member):
+            guard let command = earlyPublications.removeValue(forKey: member.id) else { return }
+            queue.append(command)
+        case .removed(let id): earlyPublications[id] = nil
+        case .updated: break
         }
     }
 

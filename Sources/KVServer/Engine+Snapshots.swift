@@ -54,12 +54,20 @@ extension Engine {
 
     private static var snapshotRetryInterval: Int64 { 30_000_000_000 }
     private static var catchUpBytes: Int { 32 << 20 }
+    /// What the log keeps at most for followers that are being sent a snapshot.
+    private static var offeredBytesMax: Int { 256 << 20 }
 
     private func compactLog() {
         let isAlone = membership.listed.count < 2
-        let index = raft.compactionIndex(
-            behind: min(snapshotIndex, raft.appliedIndex),
-            keepingEntries: isAlone ? 0 : configuration.catchUpEntries, bytes: Self.catchUpBytes)
+        let newest = min(snapshotIndex, raft.appliedIndex)
+        var index = raft.compactionIndex(
+            behind: newest, keepingEntries: isAlone ? 0 : configuration.catchUpEntries,
+            bytes: Self.catchUpBytes)
+        if let offeredIndex, offeredIndex < index {
+            let least = raft.compactionIndex(
+                behind: newest, keepingEntries: .max, bytes: Self.offeredBytesMax)
+            index = max(offeredIndex, min(index, least))
+        }
         guard index >= raft.firstIndex else { return }
         raft.compact(through: index)
         serverLog.info("compacted raft log at \(index)")

@@ -40,6 +40,9 @@ package final class Engine {
     var snapshotUnderWay: (index: UInt64, begun: (entries: UInt64, logBytes: Int))?
     var isSnapshotWanted = false
     var snapshotRetryAt: Int64 = 0
+    /// The oldest snapshot that is on its way to a follower, or about to be: what follows it stays in
+    /// the log, or the follower would need another one when it has it.
+    package var offeredIndex: UInt64?
     var hashes = ContentHashes()
     package internal(set) var isDiskFull = false
 
@@ -58,6 +61,8 @@ package final class Engine {
     var newcomersAsked: [Ticket: MemberID] = [:]
     /// This member leads, and a newcomer's conf change is on its way.
     var isPromoting = false
+    /// What newcomers said of themselves too early: see `stepOfStranger`.
+    var earlyPublications: [MemberID: QueuedCommand] = [:]
     /// Whether another member is there, as far as this one can see.
     package var isReachable: (MemberID) -> Bool = { _ in true }
     var isVersionProposed = false
@@ -140,7 +145,11 @@ package final class Engine {
     package func receive(_ messages: [Message]) {
         for message in messages {
             if message.kind == .append { counters.appendsReceived += 1 }
-            raft.step(message)
+            if message.kind == .propose, membership[message.from] == nil {
+                stepOfStranger(message)
+            } else {
+                raft.step(message)
+            }
         }
     }
 

@@ -11,11 +11,14 @@ package struct LineLogHandler: LogHandler {
     private let package: String
     private let sink: LogSink
     private let threshold: LogLevels.Threshold
+    private let limit: RepetitionLimit?
     private var ownLevel: Logger.Level?
 
-    package init(package: String, levels: LogLevels, sink: LogSink) {
+    /// - Parameter limit: nil: a line is written however often it comes.
+    package init(package: String, levels: LogLevels, sink: LogSink, limit: RepetitionLimit?) {
         self.package = package
         self.sink = sink
+        self.limit = limit
         threshold = levels.threshold(of: package)
     }
 
@@ -34,9 +37,27 @@ package struct LineLogHandler: LogHandler {
         if let provided = metadataProvider?.get() { shown.merge(provided) { _, new in new } }
         if let own = event.metadata { shown.merge(own) { _, new in new } }
         if let error = event.error { shown["error"] = "\(error)" }
+        let line = RepetitionLimit.Line(
+            level: event.level, package: package, message: event.message.description)
+        guard let limit else { return sink.write(line, metadata: shown) }
+        let verdict = limit.take(line)
+        sink.write(verdict.overdue)
+        if let omission = verdict.omission { sink.write(line, omission, metadata: shown) }
+    }
+}
+
+extension LogSink {
+    fileprivate func write(
+        _ line: RepetitionLimit.Line, _ omission: RepetitionLimit.Omission = .init(),
+        metadata: Logger.Metadata
+    ) {
         let line = LogLine(
-            time: LogLine.now(), level: event.level, package: package,
-            message: event.message.description, metadata: shown)
-        sink.write(line.bytes)
+            time: LogLine.now(), level: line.level, package: line.package,
+            message: line.message + omission.note, metadata: metadata)
+        write(line.bytes)
+    }
+
+    func write(_ overdue: [(line: RepetitionLimit.Line, omission: RepetitionLimit.Omission)]) {
+        for (line, omission) in overdue { write(line, omission, metadata: [:]) }
     }
 }

@@ -156,8 +156,14 @@ public struct Raft: Sendable {
             helpElapsedTicks = 0
             askForHelp()
         }
-        guard members.isVoter(id), electionElapsedTicks >= electionTimeoutTicks else { return }
+        guard members.isVoter(id), electionElapsedTicks >= ticksUntilCampaign else { return }
         campaign()
+    }
+
+    /// A sole voter has nobody to hear of, nor to split votes with: no chance is added.
+    private var ticksUntilCampaign: Int {
+        members.voterCount > 1
+            ? electionTimeoutTicks : min(electionTimeoutTicks, configuration.electionTicks)
     }
 
     private mutating func tickAsLeader() {

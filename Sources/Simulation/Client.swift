@@ -1,3 +1,4 @@
+import Histories
 import KVServer
 import KeyStore
 import RaftModel
@@ -85,18 +86,23 @@ struct KeySpace {
         _ key: Int, _ coverage: inout Coverage
     ) throws(Violation) {
         guard histories[key].isFull(limits), histories[key].pendingCount == 0 else { return }
-        try histories[key].check()
+        try Self.judge(histories[key])
         coverage.count(.historyChecked)
         histories[key] = KeyHistory()
         lastName += 1
         names[key] = lastName
     }
 
+    private static func judge(_ history: KeyHistory) throws(Violation) {
+        guard let failure = history.check() else { return }
+        throw Violation("linearizability", "\(failure)")
+    }
+
     func isFull(_ key: Int) -> Bool { histories[key].isFull(limits) }
 
     mutating func checkAll(_ coverage: inout Coverage) throws(Violation) {
         for history in histories {
-            try history.check()
+            try Self.judge(history)
             coverage.count(.historyChecked)
         }
     }

@@ -1,4 +1,5 @@
 import Cluster
+import Histories
 import KVServer
 import KeyStore
 import RaftModel

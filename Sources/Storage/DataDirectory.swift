@@ -89,7 +89,7 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
     }
 
     /// Creates a directory and those above it, and makes their names durable.
-    static func create(_ path: String, _ storage: IO) throws(StorageError) {
+    package static func create(_ path: String, _ storage: IO) throws(StorageError) {
         switch try storage.kind(of: path) {
         case .directory?: return
         case .some: throw StorageError(.createDirectory, path, code: 20)  // ENOTDIR

@@ -7,6 +7,8 @@ public struct DataDirectoryError: Error, Equatable, Sendable, CustomStringConver
         case memberAndProxy
         /// It is a proxy's, and a member was to be started in it.
         case isProxy
+        /// It is a member's, and a proxy was to be started in it.
+        case isMember
         /// etcd 2.0.0 kept `wal` and `snap` at the top.
         case tooOld
         /// etcd 0.4's layout.
@@ -33,6 +35,7 @@ public struct DataDirectoryError: Error, Equatable, Sendable, CustomStringConver
         switch code {
         case .memberAndProxy: "invalid datadir. Both member and proxy directories exist."
         case .isProxy: "data dir \(path) belongs to a proxy."
+        case .isMember: "data dir \(path) belongs to a member."
         case .tooOld: "data dir \(path) has the layout of etcd 2.0.0."
         case .farTooOld: "data dir \(path) has the layout of etcd 0.4."
         case .inUse(let processID?): "data dir \(path) is in use by process \(processID)."
@@ -47,6 +50,7 @@ public struct DataDirectoryError: Error, Equatable, Sendable, CustomStringConver
         switch code {
         case .memberAndProxy: "Move the one that is not wanted out of \(path)."
         case .isProxy: "Start with --proxy on, or choose another --data-dir."
+        case .isMember: "Start without --proxy, or choose another --data-dir."
         case .tooOld: "Start etcd 2.0.1 to 2.3.8 on it once, which moves them into member/."
         case .farTooOld:
             "Start etcd 2.0.13 on it once, which migrates it, and take the directory that makes."

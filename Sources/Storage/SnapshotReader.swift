@@ -1,3 +1,4 @@
+internal import RaftModel
 public import StorageIO
 
 /// Reads one snapshot file, in a constant amount of memory. Synchronous; one thread.
@@ -11,11 +12,20 @@ public final class SnapshotReader<IO: FileStorage> {
     public let fileBytes: Int
     /// What the trailer says that `next` will give in all.
     public var stateBytes: Int { Int(clamping: trailer.stateBytes) }
+    /// Two files that have the same are the same to the last byte: checksums, and who wrote it when.
+    public var identity: String {
+        let numbers = [
+            UInt64(fileBytes), UInt64(trailer.crc), header.member.rawValue,
+            UInt64(bitPattern: header.createdAt),
+        ]
+        return numbers.map { String($0, radix: 16) }.joined(separator: "-")
+    }
     /// Stays open as long as somebody refers to it.
     public let file: IO.File
     private let trailer: SnapshotTrailer
-    private let decompressor = LZ4Decompressor()
-    private let memory: UnsafeMutableRawBufferPointer
+    /// Made when they are needed: whoever only sends the file reads nothing of the state.
+    private lazy var decompressor = LZ4Decompressor()
+    private var memory: UnsafeMutableRawBufferPointer?
     /// Bytes of the file in `memory` that were not opened yet.
     private var waiting = 0..<0
     /// Where the next read of the file begins.
@@ -54,15 +64,15 @@ public final class SnapshotReader<IO: FileStorage> {
         trailer = try Self.trailer(of: file, size)
         crc.update(Array(head.prefix(headerBytes)))
         offset = headerBytes
-        memory = .allocate(byteCount: LZ4Frame.blockBytes, alignment: 4096)
     }
 
-    deinit { memory.deallocate() }
+    deinit { memory?.deallocate() }
 
     /// The next bytes of the state, void after the next call; nil: that was all, and all is well.
     public func next() throws(SnapshotError) -> UnsafeRawBufferPointer? {
         while !isDone {
-            if waiting.isEmpty { try fill() }
+            let memory = takeMemory()
+            if waiting.isEmpty { try fill(memory) }
             let place = offset - waiting.count
             let input = UnsafeRawBufferPointer(rebasing: memory[waiting])
             let output: UnsafeRawBufferPointer
@@ -82,7 +92,15 @@ public final class SnapshotReader<IO: FileStorage> {
 
     private var frameEnd: Int { fileBytes - SnapshotFormat.trailerBytes }
 
-    private func fill() throws(SnapshotError) {
+    private func takeMemory() -> UnsafeMutableRawBufferPointer {
+        if let memory { return memory }
+        let new = UnsafeMutableRawBufferPointer.allocate(
+            byteCount: LZ4Frame.blockBytes, alignment: 4096)
+        memory = new
+        return new
+    }
+
+    private func fill(_ memory: UnsafeMutableRawBufferPointer) throws(SnapshotError) {
         let count = min(memory.count, frameEnd - offset)
         guard count > 0 else { throw Self.damaged(.frame("it has no end"), path, offset) }
         let space = UnsafeMutableRawBufferPointer(rebasing: memory[..<count])

@@ -111,10 +111,13 @@ public final class WAL<IO: FileStorage> {
         try checkOpen()
         var size = 0
         var last = lastIndex
-        for entry in entries {
-            precondition(entry.index <= last + 1, "entry \(entry.index) after \(last)")
-            last = entry.index
-            let dataBytes = entry.data.count + Self.entryFieldBytesMax
+        // A span lends its elements: iterating over the array would retain each one's data.
+        let span = entries.span
+        for i in span.indices {
+            let index = span[i].index
+            precondition(index <= last + 1, "entry \(index) after \(last)")
+            last = index
+            let dataBytes = span[i].data.count + Self.entryFieldBytesMax
             guard dataBytes <= WALFormat.recordBytesMax else {
                 let code = WALError.Code.tooLong(bytes: dataBytes, limit: WALFormat.recordBytesMax)
                 throw WALError(code, file: file.path, offsetBytes: writtenBytes)

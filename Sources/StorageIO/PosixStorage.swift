@@ -61,7 +61,7 @@ public struct PosixStorage: FileStorage {
     }
 
     public func remove(_ path: String) throws(StorageError) {
-        try Posix.call(.remove, path) { Int(unlink(path)) }
+        try Posix.call(.remove, path) { Int(Glibc.remove(path)) }
     }
 
     public func syncDirectory(_ directory: String) throws(StorageError) {

@@ -161,8 +161,8 @@ public final class SimulatedStorage: FileStorage {
             guard let id = disk.nodes[parent].names[name] else {
                 throw StorageError(.remove, path, code: ENOENT)
             }
-            guard !disk.nodes[id].isDirectory else {
-                throw StorageError(.remove, path, code: EISDIR)
+            guard disk.nodes[id].names.isEmpty else {
+                throw StorageError(.remove, path, code: ENOTEMPTY)
             }
             disk.nodes[parent].names[name] = nil
             disk.nodes[parent].pendingNames.append(.remove(name))

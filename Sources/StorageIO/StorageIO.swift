@@ -34,6 +34,7 @@ public protocol FileStorage: Sendable {
     /// Gives `source` the name `target`, in place of whatever had it.
     func rename(_ source: String, to target: String) throws(StorageError)
 
+    /// Removes a file, or a directory that has nothing in it.
     func remove(_ path: String) throws(StorageError)
 
     /// Makes the names in `directory` durable.

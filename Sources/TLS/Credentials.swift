@@ -11,7 +11,7 @@ struct Credentials: Sendable {
     let trusted: [CertificateFacts]
     /// For connections that come in; nil without a certificate.
     let server: NIOSSLContext?
-    /// For connections to other members; nil for the client port.
+    /// For calls to others; nil: there are none.
     let client: NIOSSLContext?
 
     /// Blocks on the disk. Throws all that is wrong at once.
@@ -26,6 +26,10 @@ struct Credentials: Sendable {
         let roots = files.trustedCAs.flatMap {
             reader.certificates($0, flag: files.flag("trusted-ca-file"))
         }
+        let isSystemAsked = files.makesCalls || files.requiresClientCertificate
+        let trust: NIOSSLTrustRoots =
+            !roots.isEmpty
+            ? .certificates(roots) : isSystemAsked ? reader.systemTrust() : .certificates([])
         let own = reader.facts(chain, files.certificate ?? "", flag: files.flag("cert-file"))
         trusted = reader.facts(
             roots, files.trustedCAs.first ?? "", flag: files.flag("trusted-ca-file"))
@@ -35,12 +39,12 @@ struct Credentials: Sendable {
         let identity = key.map { (chain, $0) }
         do throws(TLSFault) {
             server = try identity.map { identity throws(TLSFault) in
-                try Self.context(Self.serverConfiguration(files, identity, roots), files, own)
+                try Self.context(Self.serverConfiguration(files, identity, trust), files, own)
             }
             client =
-                files.port == .client
+                !files.makesCalls
                 ? nil
-                : try Self.context(Self.clientConfiguration(files, identity, roots), files, own)
+                : try Self.context(Self.clientConfiguration(files, identity, trust), files, own)
         } catch {
             throw TLSFaults(list: [error])
         }
@@ -48,7 +52,7 @@ struct Credentials: Sendable {
 
     private static func serverConfiguration(
         _ files: TLSFiles, _ identity: ([NIOSSLCertificate], NIOSSLPrivateKey),
-        _ roots: [NIOSSLCertificate]
+        _ trust: NIOSSLTrustRoots
     ) -> TLSConfiguration {
         var configuration = TLSConfiguration.makeServerConfiguration(
             certificateChain: identity.0.map { .certificate($0) },
@@ -56,14 +60,14 @@ struct Credentials: Sendable {
         if files.requiresClientCertificate {
             // A client's address says nothing of who it is: names are not compared.
             configuration.certificateVerification = .noHostnameVerification
-            configuration.trustRoots = roots.isEmpty ? .default : .certificates(roots)
+            configuration.trustRoots = trust
         }
         return configuration
     }
 
     private static func clientConfiguration(
         _ files: TLSFiles, _ identity: ([NIOSSLCertificate], NIOSSLPrivateKey)?,
-        _ roots: [NIOSSLCertificate]
+        _ trust: NIOSSLTrustRoots
     ) -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
         if let identity {
@@ -71,7 +75,7 @@ struct Credentials: Sendable {
             configuration.privateKey = .privateKey(identity.1)
         }
         configuration.certificateVerification = files.isSelfSigned ? .none : .fullVerification
-        configuration.trustRoots = roots.isEmpty ? .default : .certificates(roots)
+        configuration.trustRoots = trust
         return configuration
     }
 
@@ -134,6 +138,12 @@ struct Credentials: Sendable {
                 add(.malformed(.certificate, "\(error)"), path, flag)
                 return []
             }
+        }
+
+        /// A file that the environment names is read here, so that what is wrong with it is said.
+        mutating func systemTrust() -> NIOSSLTrustRoots {
+            guard let path = SystemTrust.file else { return .default }
+            return .certificates(certificates(path, flag: SystemTrust.variable))
         }
 
         mutating func key(_ path: String, flag: String) -> NIOSSLPrivateKey? {

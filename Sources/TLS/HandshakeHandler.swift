@@ -94,8 +94,8 @@ final class HandshakeHandler: ChannelInboundHandler {
         promise = nil
         guard let plain, plain.hasSeenTLS || fault.rule == .timedOut else { return }
         // Without the port, which differs each time: the lines are counted.
-        security.handshakes.log(
-            fault.rule == .ended ? .info : .warning,
+        security.logger.log(
+            level: fault.rule == .ended ? .info : .warning,
             "refused a TLS connection from \(channel.remoteAddress?.ipAddress ?? "?"): \(fault)",
             metadata: channel.remoteAddress?.port.map { ["port": "\($0)"] })
     }

@@ -46,10 +46,11 @@ final class PlainHTTPGuard: ChannelInboundHandler {
 
     private func refuse(_ request: ByteBuffer, _ context: ChannelHandlerContext) {
         let port = context.localAddress?.port.map { "\($0)" } ?? ""
-        security.handshakes.log(
-            .warning,
-            "refused plain HTTP from \(context.remoteAddress?.ipAddress ?? "?") on TLS port \(port): it "
-                + "has to use https://")
+        security.logger.warning(
+            """
+            refused plain HTTP from \(context.remoteAddress?.ipAddress ?? "?") on TLS port \(port): it \
+            has to use https://
+            """)
         let body =
             "client sent plain HTTP to a TLS port; use https://\(Self.host(in: request) ?? Self.host(of: context))\n"
         let answer =

@@ -24,9 +24,7 @@ package final class PortSecurity: Sendable {
     }
 
     private let state: Mutex<State>
-    private let logger: Logger
-    /// For what strangers can cause.
-    let handshakes: RateLimitedLog
+    let logger: Logger
 
     /// How long a client may take for the handshake.
     private let handshakeTimeout: TimeAmount
@@ -41,7 +39,6 @@ package final class PortSecurity: Sendable {
             State(credentials: credentials, stamps: stamps, checkedAt: Self.unixSeconds()))
         self.logger = logger
         self.handshakeTimeout = handshakeTimeout
-        handshakes = RateLimitedLog(logger)
     }
 
     package var files: TLSFiles { credentials.files }
@@ -123,7 +120,7 @@ package final class PortSecurity: Sendable {
     ) throws -> EventLoopFuture<Void> {
         let credentials = credentials
         guard let context = credentials.client else {
-            preconditionFailure("only the peer port's files are for calls")
+            preconditionFailure("these files are not for calls")
         }
         let isAddress = (try? SocketAddress(ipAddress: host, port: 0)) != nil
         let promise = channel.eventLoop.makePromise(of: Void.self)

@@ -12,6 +12,7 @@
 ///
 ///     CertificateChecks   what is wrong with our own certificates, before anybody complains
 ///     HandshakeFault      why a handshake failed, in words: whose certificate, which rule
+///     SystemTrust         who is trusted where no flag says whom: this machine's authorities
 ///     SelfSigned          --auto-tls: makes a certificate, and keeps it in the data dir
 ///
 /// BoringSSL (swift-nio-ssl) decides whom to trust. swift-certificates reads what a certificate

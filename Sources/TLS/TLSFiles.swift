@@ -3,6 +3,8 @@ package struct TLSFiles: Equatable, Sendable {
     package enum Port: Sendable {
         case client
         case peer
+        /// Calls to servers that are no members. There are no flags for these.
+        case none
     }
 
     package var port: Port
@@ -12,13 +14,18 @@ package struct TLSFiles: Equatable, Sendable {
     /// None: the certificate authorities that this machine trusts.
     package var trustedCAs: [String]
     package var requiresClientCertificate: Bool
+    /// They are also for calls to others. Those of the client port are only where a proxy has no
+    /// others for that.
+    package var makesCalls: Bool
     /// `--auto-tls`: nobody vouches for such certificates, so those of the peers are not verified.
     package var isSelfSigned: Bool
 
     package init(
         port: Port, certificate: String? = nil, key: String? = nil, trustedCAs: [String] = [],
-        requiresClientCertificate: Bool = false, isSelfSigned: Bool = false
+        requiresClientCertificate: Bool = false, isSelfSigned: Bool = false,
+        makesCalls: Bool? = nil
     ) {
+        self.makesCalls = makesCalls ?? (port != .client)
         self.port = port
         self.certificate = certificate
         self.key = key
@@ -34,7 +41,9 @@ package struct TLSFiles: Equatable, Sendable {
 
     /// Who vouches for the other side, for lines that say that nobody does.
     var trustText: String {
-        guard !trustedCAs.isEmpty else { return "a certificate authority that this machine trusts" }
+        guard !trustedCAs.isEmpty else {
+            return "a certificate authority that this machine trusts (\(SystemTrust.place))"
+        }
         return "a CA in \(flag("trusted-ca-file")) \(trustedCAs.joined(separator: ", "))"
     }
 }

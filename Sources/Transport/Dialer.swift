@@ -1,17 +1,27 @@
-internal import Cluster
-internal import NIOCore
+package import Cluster
+package import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
 
 /// Opens TCP connections to members, all on one event loop.
-struct Dialer: Sendable {
+package struct Dialer: Sendable {
     let eventLoop: any EventLoop
     let security: TransportSecurity
     /// The kernel gives a connection up on which nothing is answered for so long.
     let silenceMax: TimeAmount
 
+    package init(
+        eventLoop: any EventLoop, security: TransportSecurity, silenceMax: TimeAmount
+    ) {
+        (self.eventLoop, self.security, self.silenceMax) = (eventLoop, security, silenceMax)
+    }
+
     /// Connects; TLS, if the URL asks for it, is there when the future succeeds, HTTP is not.
-    func connect(to url: EndpointURL, timeout: TimeAmount) -> EventLoopFuture<any Channel> {
+    ///
+    /// - Parameter proxy: an HTTP proxy to go through. To an `http` URL the connection is the proxy's.
+    package func connect(
+        to url: EndpointURL, through proxy: EndpointURL? = nil, timeout: TimeAmount
+    ) -> EventLoopFuture<any Channel> {
         if url.scheme == .https, security.prepareClient == nil {
             return eventLoop.makeFailedFuture(DialError.noTLS(url))
         }
@@ -23,29 +33,54 @@ struct Dialer: Sendable {
                     try SocketOptions.apply(to: channel, silenceMax: silenceMax)
                 }
             }
+        let place = proxy ?? url
         // An address needs no resolver, which would cost two changes of threads.
         let connection =
-            if let address = try? SocketAddress(ipAddress: url.host, port: Int(url.port)) {
+            if let address = try? SocketAddress(ipAddress: place.host, port: Int(place.port)) {
                 bootstrap.connect(to: address)
             } else {
-                bootstrap.connect(host: url.host, port: Int(url.port))
+                bootstrap.connect(host: place.host, port: Int(place.port))
             }
-        guard url.scheme == .https, let prepare = security.prepareClient else { return connection }
-        return connection.flatMap { channel in
-            do { return try prepare(channel, url).map { channel } } catch {
-                channel.close(promise: nil)
-                return channel.eventLoop.makeFailedFuture(error)
-            }
+        let reached = proxy.map { naming($0, connection) } ?? connection
+        guard url.scheme == .https, let prepare = security.prepareClient else { return reached }
+        guard let proxy else {
+            return reached.flatMap { Self.then($0) { try prepare($0, url) } }
+        }
+        let tunnel = reached.flatMap { channel in
+            Self.then(channel) { try ConnectTunnel.open(on: $0, to: url, timeout: timeout) }
+        }
+        return naming(proxy, tunnel).flatMap { Self.then($0) { try prepare($0, url) } }
+    }
+
+    /// So that a failure says whose it is.
+    private func naming(
+        _ proxy: EndpointURL, _ connection: EventLoopFuture<any Channel>
+    ) -> EventLoopFuture<any Channel> {
+        connection.flatMapErrorThrowing { error in
+            if error is DialError { throw error }
+            throw DialError.proxy(proxy, problem: DialError.text(of: error))
+        }
+    }
+
+    /// The channel once `step` is done with it; closed if that cannot even begin.
+    private static func then(
+        _ channel: any Channel, _ step: (any Channel) throws -> EventLoopFuture<Void>
+    ) -> EventLoopFuture<any Channel> {
+        do { return try step(channel).map { channel } } catch {
+            channel.close(promise: nil)
+            return channel.eventLoop.makeFailedFuture(error)
         }
     }
 }
 
 /// Why no connection was tried; and, in a few words, why one that was tried failed.
-enum DialError: Error, Equatable, CustomStringConvertible {
+package enum DialError: Error, Equatable, CustomStringConvertible {
     case noTLS(EndpointURL)
+    /// It is the proxy that does not work.
+    case proxy(EndpointURL, problem: String)
 
     /// NIO's errors name descriptors and functions; a log line needs the system's words only.
-    static func text(of error: any Error) -> String {
+    package static func text(of error: any Error) -> String {
         switch error {
         case let error as IOError: ListenerError.text(of: error.errnoCode)
         case let error as NIOConnectionError: text(of: error)
@@ -60,11 +95,12 @@ enum DialError: Error, Equatable, CustomStringConvertible {
         return "no address found for \(error.host)"
     }
 
-    var description: String {
+    package var description: String {
         switch self {
         case .noTLS(let url):
             "\(url) asks for TLS, which this member is not configured for: "
                 + "set --peer-trusted-ca-file, --peer-cert-file and --peer-key-file"
+        case .proxy(let url, let problem): "proxy \(url): \(problem)"
         }
     }
 }

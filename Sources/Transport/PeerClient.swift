@@ -50,19 +50,20 @@ package struct PeerClient: Sendable {
 
     /// Any answer is a success, a refusal too. Fails with a `PeerClientError`.
     ///
-    /// - Parameter proxy: an HTTP proxy to hand the request to; for `http` URLs only.
+    /// - Parameter proxy: an HTTP proxy to hand the request to, or to have a tunnel from, for an `https`
+    ///   URL.
     package func send(
         _ call: HTTPCall, to url: EndpointURL, through proxy: EndpointURL? = nil
     ) -> EventLoopFuture<Answer> {
-        precondition(proxy == nil || url.scheme == .http, "TLS ends at the server, not at a proxy")
         let promise = eventLoop.makePromise(of: Answer.self)
         let timeout = call.answerTimeout.map { TimeAmount($0) }
         let dialer = Dialer(
             eventLoop: eventLoop, security: security, silenceMax: timeout ?? Self.silenceMax)
         let bytesMax = answerBytesMax
-        let head = Self.head(of: call, to: url, throughProxy: proxy != nil)
-        dialer.connect(to: proxy ?? url, timeout: TimeAmount(call.connectTimeout)).whenComplete {
-            result in
+        let head = Self.head(of: call, to: url, throughProxy: proxy != nil && url.scheme == .http)
+        dialer.connect(
+            to: url, through: proxy, timeout: TimeAmount(call.connectTimeout)
+        ).whenComplete { result in
             switch result {
             case .success(let channel):
                 do {
@@ -77,8 +78,7 @@ package struct PeerClient: Sendable {
                     channel.close(promise: nil)
                 }
             case .failure(let error):
-                let place = proxy.map { "proxy \($0): " } ?? ""
-                promise.fail(PeerClientError(url: url, problem: place + DialError.text(of: error)))
+                promise.fail(PeerClientError(url: url, problem: DialError.text(of: error)))
             }
         }
         return promise.futureResult

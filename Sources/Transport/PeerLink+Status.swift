@@ -18,26 +18,29 @@ extension PeerLink {
         _ dialer: StreamDialer, _ fault: DialFault, at url: EndpointURL, wasOpen: Bool
     ) {
         urls.failed(url)
+        isIdentified = false
         let stream = "peer \(id)'s \(dialer.kind.rawValue) stream"
         switch fault {
         case .removed:
             transport.removed(by: id)
         case .notRecognised(let text):
-            transport.log.log(
-                .warning,
-                "peer \(id) at \(url) does not know this member, \(configuration.member) (\(text)); "
-                    + "trying again until it does")
+            transport.logger.warning(
+                """
+                peer \(id) at \(url) does not know this member, \(configuration.member) (\(text)); \
+                trying again until it does
+                """)
         case .mismatch(let text):
-            transport.log.log(
-                .error,
-                "peer \(id) at \(url) refuses this member: \(text). This is member "
-                    + "\(configuration.member) of cluster \(configuration.cluster), version "
-                    + "\(configuration.compatibility.local): check what listens at that URL")
+            transport.logger.error(
+                """
+                peer \(id) at \(url) refuses this member: \(text). This is member \
+                \(configuration.member) of cluster \(configuration.cluster), version \
+                \(configuration.compatibility.local): check what listens at that URL
+                """)
         case .faulty:
-            transport.log.log(.error, "closed \(stream): \(fault)")
+            transport.logger.error("closed \(stream): \(fault)")
         default:
             let lost = wasOpen ? "lost" : "cannot read"
-            transport.log.log(.warning, "\(lost) \(stream) at \(url): \(fault)")
+            transport.logger.warning("\(lost) \(stream) at \(url): \(fault)")
         }
         if !appendDialer.isOpen, !messageDialer.isOpen { setInactive() }
     }
@@ -60,7 +63,7 @@ extension PeerLink {
         guard !isStopped, !messages.isEmpty else { return }
         statistics.failedPostCount += UInt64(messages.count)
         urls.failed(url)
-        transport.log.log(.warning, "cannot post to peer \(id) at \(url): \(fault)")
+        transport.logger.warning("cannot post to peer \(id) at \(url): \(fault)")
         for message in messages where message.kind == .snapshot { finishSnapshot(false) }
         reportUnreachable()
         if !appendDialer.isOpen, !messageDialer.isOpen { setInactive() }
@@ -69,6 +72,7 @@ extension PeerLink {
     // MARK: What the peer is and whether it is there
 
     func learn(_ new: PeerFeatures) {
+        isIdentified = true
         guard features != new else { return }
         // Nothing known and nothing to know: an etcd member is no news.
         let isNews = features != nil || !new.isEmpty
@@ -90,14 +94,14 @@ extension PeerLink {
         guard isMember, !statistics.isActive else { return }
         (statistics.isActive, statistics.wasActive) = (true, true)
         statistics.changedAt = NIODeadline.now().uptimeNanoseconds
-        transport.log.log(.info, "the connection with \(id) became active")
+        transport.logger.info("the connection with \(id) became active")
     }
 
     private func setInactive() {
         guard isMember, statistics.isActive else { return }
         statistics.isActive = false
         statistics.changedAt = NIODeadline.now().uptimeNanoseconds
-        transport.log.log(.info, "the connection with \(id) became inactive")
+        transport.logger.info("the connection with \(id) became inactive")
     }
 
     // MARK: Probing
@@ -125,14 +129,15 @@ extension PeerLink {
         statistics.health.answered(roundTrip: answer.roundTrip, clockDifference: difference)
         let limit = Duration.nanoseconds(configuration.timing.clockDifferenceMax.nanoseconds)
         guard difference > limit || difference < .zero - limit else { return }
-        transport.healthLog.log(
-            .warning,
-            "the clock of peer \(id) differs from this machine's by more than \(limit): "
-                + "check that both follow a time server")
+        transport.logger.warning(
+            """
+            the clock of peer \(id) differs from this machine's by more than \(limit): check that both \
+            follow a time server
+            """)
     }
 
     private func lostProbe(_ problem: String) {
         statistics.health.lost()
-        transport.healthLog.log(.warning, "the connection to peer \(id) is unhealthy: \(problem)")
+        transport.logger.warning("the connection to peer \(id) is unhealthy: \(problem)")
     }
 }

@@ -13,6 +13,7 @@ internal import RaftModel
 ///     any other   message stream, else POST
 ///
 /// What finds no room is dropped, and raft is told that the peer is unreachable: it sends again.
+/// Kinds that etcd 2.x does not know go to a peer only while it is known to be a kvd.
 final class PeerLink {
     let id: MemberID
     /// False for a caller that is no member, as far as this member knows: it gets POSTs only.
@@ -22,6 +23,9 @@ final class PeerLink {
     var statistics = PeerStatistics()
     /// Nil before the peer has said anything.
     var features: PeerFeatures?
+    /// Whether it has said so since a connection with it was last lost: what listens there now may be
+    /// an etcd that was started on the same data.
+    var isIdentified = false
 
     private(set) var appendStream: ServedStream?
     private(set) var messageStream: ServedStream?
@@ -74,11 +78,18 @@ final class PeerLink {
 
     /// Takes `message`; on a stream it leaves with the next `flush`.
     func add(_ message: Message) {
+        guard !message.kind.isKvds || isKvd else { return }
         switch message.kind {
         case .snapshot: post(message)
         case .append: add(message, to: appendStream ?? messageStream)
         default: add(message, to: messageStream)
         }
+    }
+
+    /// Whether what takes its messages now is a kvd. An etcd 2.x takes the term of any message that is
+    /// ahead of its own, and its sender for that term's leader.
+    private var isKvd: Bool {
+        messageStream?.isKvds ?? (isIdentified && features?.isEmpty == false)
     }
 
     private func add(_ message: Message, to stream: ServedStream?) {
@@ -105,8 +116,7 @@ final class PeerLink {
         statistics.sentBytes += UInt64(bytes)
         guard hasDropped else { return }
         hasDropped = false
-        transport.log.log(
-            .warning,
+        transport.logger.warning(
             "dropped messages to peer \(id): more than it takes are waiting for it already")
         reportUnreachable()
     }
@@ -147,6 +157,7 @@ final class PeerLink {
         default: return
         }
         transport.logger.debug("peer \(id) left its \(stream.kind.rawValue) stream")
+        isIdentified = false
         // What was under way on it is probably lost.
         reportUnreachable()
     }

@@ -15,6 +15,9 @@ extension PeerServerConnection {
             guard head.method == .POST else { return .refuse(.methodNotAllowed(.POST)) }
             return planMessage(head, rules)
         case _ where path == SnapshotTransfer.path:
+            if head.method == .GET, rules.features.contains(.snapshots) {
+                return .snapshotOffset(String(head.uri.dropFirst(path.count + 1)))
+            }
             guard head.method == .POST else { return .refuse(.methodNotAllowed(.POST)) }
             return planSnapshot(head, rules)
         case _ where path.hasPrefix("/raft/stream/"):
@@ -48,7 +51,19 @@ extension PeerServerConnection {
         else {
             return .refuse(withCluster(.error(.badRequest, "Content-Length is missing"), rules))
         }
-        return .snapshot(bodyBytes: length)
+        let offset = head.headers.first(name: SnapshotTransfer.offsetHeader) ?? "0"
+        guard let offset = Int(offset), offset >= 0,
+            !length.addingReportingOverflow(offset).overflow
+        else {
+            return .refuse(
+                withCluster(
+                    .error(.badRequest, "\(SnapshotTransfer.offsetHeader) is no offset"), rules))
+        }
+        return .snapshot(
+            SnapshotRequest(
+                bodyBytes: length,
+                identity: head.headers.first(name: SnapshotTransfer.identityHeader) ?? "",
+                offset: offset))
     }
 
     private static func planStream(

@@ -33,7 +33,9 @@ enum PeerServerConnection: ~Copyable {
     /// What a request's head makes of it.
     enum Plan {
         case message(PeerCaller)
-        case snapshot(bodyBytes: Int)
+        case snapshot(SnapshotRequest)
+        /// How much is here of the snapshot of this identity.
+        case snapshotOffset(String)
         case stream(StreamRequest)
         case probing
         case members
@@ -49,6 +51,12 @@ enum PeerServerConnection: ~Copyable {
         var response: PeerResponse
     }
 
+    struct SnapshotRequest: Equatable {
+        var bodyBytes: Int
+        var identity: String
+        var offset: Int
+    }
+
     struct Answer: Equatable {
         var response: PeerResponse
         var omitsBody = false
@@ -61,7 +69,7 @@ enum PeerServerConnection: ~Copyable {
         /// Hand the message over, then answer.
         case deliver(Message, PeerCaller, Answer)
         /// More of a snapshot that comes in.
-        case takeSnapshot(ByteBuffer, bodyBytes: Int)
+        case takeSnapshot(ByteBuffer, SnapshotRequest)
         /// It is all there: see what becomes of it, and answer that.
         case endSnapshot
         /// Answer, and from then on the connection is the peer's stream.
@@ -73,6 +81,7 @@ enum PeerServerConnection: ~Copyable {
         case answerProbe(Answer)
         case answerMembers(Answer)
         case answerVersion(Answer)
+        case answerSnapshotOffset(Answer, identity: String)
     }
 
     /// - Parameter standing: what this member's log says of an id.
@@ -93,9 +102,9 @@ enum PeerServerConnection: ~Copyable {
             switch part {
             case .head: preconditionFailure("the decoder sends an end before the next head")
             case .body(let bytes):
-                if case .snapshot(let bodyBytes) = request.plan {
+                if case .snapshot(let snapshot) = request.plan {
                     self = .reading(request, body: body)
-                    return .takeSnapshot(bytes, bodyBytes: bodyBytes)
+                    return .takeSnapshot(bytes, snapshot)
                 }
                 var bytes = bytes
                 guard body.readableBytes + bytes.readableBytes <= rules.bodyBytesMax else {
@@ -157,6 +166,8 @@ enum PeerServerConnection: ~Copyable {
         case .probing: return .answerProbe(answer)
         case .members: return .answerMembers(answer)
         case .version: return .answerVersion(answer)
+        case .snapshotOffset(let identity):
+            return .answerSnapshotOffset(answer, identity: identity)
         case .refuse(let response):
             answer.response = response
             return .answer(answer)

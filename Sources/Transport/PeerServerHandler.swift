@@ -14,7 +14,11 @@ final class PeerServerHandler: ChannelInboundHandler {
     private var stream: ServedStream?
     /// The snapshot that comes in on the connection.
     private var reception: SnapshotReception?
-    private var lastReadAt = NIODeadline.now()
+    private(set) var lastReadAt = NIODeadline.now()
+    /// Of the body that is coming in, if it is kept in memory.
+    private var postBytes = 0
+    /// It would have been too much beside another: what still comes of it is dropped.
+    private var isRefused = false
 
     init(_ transport: PeerTransport) { self.transport = transport }
 
@@ -41,8 +45,30 @@ final class PeerServerHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         lastReadAt = .now()
         let part = unwrapInboundIn(data)
+        guard admits(part, context) else { return }
         run(
             connection.received(part, transport.rules, standing: transport.standing(of:)), context)
+    }
+
+    /// Whether there is memory for this part; if not, the request has been refused.
+    private func admits(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) -> Bool {
+        guard case .body(let bytes) = part, reception == nil else {
+            if postBytes > 0 { transport.endedLongPost(on: self) }
+            postBytes = 0
+            return true
+        }
+        postBytes += bytes.readableBytes
+        if isRefused || postBytes <= transport.configuration.bounds.smallPostBytesMax
+            || transport.takesLongPost(on: self)
+        {
+            return true
+        }
+        isRefused = true
+        connection.answeredLast()
+        let busy = PeerResponse.error(
+            .serviceUnavailable, "another long message is being received; send it again later")
+        send(PeerServerConnection.Answer(response: busy, closes: true), context)
+        return false
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -73,6 +99,9 @@ final class PeerServerHandler: ChannelInboundHandler {
         close()
     }
 
+    /// Nothing is lost with it that cannot be asked for again.
+    var mayMakeRoom: Bool { connection.mayTimeOut && reception == nil }
+
     func close() { context?.close(promise: nil) }
 
     private func run(_ action: PeerServerConnection.Action, _ context: ChannelHandlerContext) {
@@ -90,7 +119,7 @@ final class PeerServerHandler: ChannelInboundHandler {
             send(answer, context)
             transport.learn(from: caller)
             transport.deliver([message], from: message.from)
-        case .takeSnapshot(let bytes, let bodyBytes): take(bytes, bodyBytes, context)
+        case .takeSnapshot(let bytes, let request): take(bytes, request, context)
         case .endSnapshot: reception?.end()
         case .open(let request): open(request, context)
         case .meet(let caller, let answer):
@@ -99,13 +128,18 @@ final class PeerServerHandler: ChannelInboundHandler {
         case .answerProbe(let answer): send(transport.fillProbe(answer), context)
         case .answerMembers(let answer): send(transport.fillMembers(answer), context)
         case .answerVersion(let answer): send(transport.fillVersion(answer), context)
+        case .answerSnapshotOffset(let answer, let identity):
+            send(transport.fillSnapshotOffset(answer, identity), context)
         }
     }
 
-    private func take(_ bytes: ByteBuffer, _ bodyBytes: Int, _ context: ChannelHandlerContext) {
+    private func take(
+        _ bytes: ByteBuffer, _ request: PeerServerConnection.SnapshotRequest,
+        _ context: ChannelHandlerContext
+    ) {
         if let reception { return reception.take(bytes) }
         let channel = context.channel
-        let new = SnapshotReception(transport, bodyBytes: bodyBytes) { reads in
+        let new = SnapshotReception(transport, request) { reads in
             try? channel.syncOptions?.setOption(.autoRead, value: reads)
             if reads { channel.read() }
         } answer: { [weak self] response in
@@ -136,7 +170,8 @@ final class PeerServerHandler: ChannelInboundHandler {
             into: &head, date: WallClock.httpDate(WallClock.now()))
         context.writeAndFlush(wrapOutboundOut(head), promise: nil)
         let stream = ServedStream(
-            request.kind, peer: request.peer, channel: context.channel,
+            request.kind, peer: request.peer, isKvds: !request.caller.features.isEmpty,
+            channel: context.channel,
             bounds: transport.configuration.bounds)
         self.stream = stream
         transport.opened(stream, by: request.caller)

@@ -16,9 +16,6 @@ package final class PeerTransport {
     private weak var delegate: (any PeerTransportDelegate)?
 
     let logger: Logger
-    /// For lines that may come ten times a second.
-    let log: RateLimitedLog
-    let healthLog: RateLimitedLog
     let dialer: Dialer
     /// Asks members for versions and member lists.
     package let client: PeerClient
@@ -31,6 +28,8 @@ package final class PeerTransport {
     private var remotes: [PeerLink] = []
     let strangers = Strangers()
     private var connections: [ObjectIdentifier: PeerServerHandler] = [:]
+    /// The one that sends a POST with a long body.
+    private weak var longPost: PeerServerHandler?
     private var listeners: [Listener] = []
     private var snapshotSenders: [SnapshotSender] = []
     /// Members whose snapshots are coming in.
@@ -47,8 +46,6 @@ package final class PeerTransport {
         self.eventLoop = eventLoop
         self.delegate = delegate
         self.logger = logger
-        log = RateLimitedLog(logger)
-        healthLog = RateLimitedLog(logger, interval: .seconds(30))
         dialer = Dialer(
             eventLoop: eventLoop, security: configuration.tls,
             silenceMax: configuration.timing.silenceMax)
@@ -100,10 +97,17 @@ package final class PeerTransport {
         for link in links where !old.contains(where: { $0 === link }) { link.start() }
     }
 
-    /// Members that may call before this member's log says that they are members: they are
-    /// answered by POST. For a member that joins a running cluster with an empty log. Past the
-    /// bound, the one added first is forgotten.
-    package func addRemotes(_ peers: [Peer]) {
+    /// The members of the running cluster that this one joins with an empty log. Until that says that
+    /// they are members, they are answered by POST, and what they say is taken: it may have come only
+    /// as far as members who are long gone when one of these leads.
+    package func join(_ hosts: [Peer]) {
+        addRemotes(hosts)
+        for host in hosts where host.id != configuration.member { strangers.vouch(for: host.id) }
+    }
+
+    /// Callers that this member's log does not know: they are answered by POST. Past the bound, the
+    /// one added first is forgotten.
+    func addRemotes(_ peers: [Peer]) {
         eventLoop.preconditionInEventLoop()
         guard !isStopped else { return }
         for peer in peers where peer.id != configuration.member && self[member: peer.id] == nil {
@@ -157,9 +161,9 @@ package final class PeerTransport {
         receivingFrom.count < SnapshotTransfer.receptionsMax && !receivingFrom.contains(peer)
     }
 
-    func sink(for message: Message, sizeBytes: Int) -> SnapshotSinkVerdict {
+    func sink(for message: Message, _ part: SnapshotPart) -> SnapshotSinkVerdict {
         guard !isStopped, let delegate else { return .refuse(reason: "the member is stopping") }
-        return delegate.snapshotSink(for: message, from: message.from, sizeBytes: sizeBytes)
+        return delegate.snapshotSink(for: message, from: message.from, part)
     }
 
     /// Closes listeners and connections; nothing is sent or reported any more.
@@ -210,8 +214,8 @@ package final class PeerTransport {
             accepted.removeAll { message in
                 let verdict = MessageVerdict.judge(message, local: local, peer: peer)
                 if case .refuse(let fault) = verdict {
-                    log.log(
-                        .error, "dropped a message of \(message.kind) from peer \(peer): \(fault)")
+                    logger.error(
+                        "dropped a message of \(message.kind) from peer \(peer): \(fault)")
                 }
                 return verdict != .deliver
             }
@@ -223,7 +227,7 @@ package final class PeerTransport {
 
     /// A peer answered 410.
     func removed(by peer: MemberID) {
-        log.log(.error, "peer \(peer) says that this member was removed from the cluster")
+        logger.error("peer \(peer) says that this member was removed from the cluster")
         guard !toldOfRemoval else { return }
         toldOfRemoval = true
         notify { $0.removedFromCluster() }
@@ -250,10 +254,26 @@ extension PeerTransport {
     func accepted(_ connection: PeerServerHandler) {
         guard !isStopped else { return connection.close() }
         connections[ObjectIdentifier(connection)] = connection
+        guard connections.count > configuration.bounds.connectionsMax else { return }
+        // Streams stay: only members have them, two each.
+        let idle = connections.values.lazy.filter { $0.mayMakeRoom && $0 !== connection }
+        idle.min { $0.lastReadAt < $1.lastReadAt }?.close()
     }
 
     func gone(_ connection: PeerServerHandler) {
         connections[ObjectIdentifier(connection)] = nil
+        if longPost === connection { longPost = nil }
+    }
+
+    /// Whether the body that `connection` sends may become a long one.
+    func takesLongPost(on connection: PeerServerHandler) -> Bool {
+        if longPost == nil { longPost = connection }
+        return longPost === connection
+    }
+
+    /// It is over, one way or the other.
+    func endedLongPost(on connection: PeerServerHandler) {
+        if longPost === connection { longPost = nil }
     }
 
     /// A member that `update` has not named yet cannot be served, so it counts as unknown.
@@ -279,18 +299,22 @@ extension PeerTransport {
     /// Somebody who is no member here wanted a stream: a new member, if this one is behind.
     func meet(_ caller: PeerCaller) {
         guard let id = caller.member, delegate?.standing(of: id) != .member else { return }
-        log.log(.warning, "member \(id), unknown here, asked for a stream; refused it")
+        // The id is no part of the line's identity: with made-up ones nobody fills the log.
+        logger.warning(
+            "a member that is unknown here asked for a stream; refused it",
+            metadata: ["member": "\(id)"])
         guard !caller.urls.isEmpty else { return }
         addRemotes([Peer(id: id, urls: caller.urls)])
     }
 
     /// On a port without it.
     func sawTLS(from address: SocketAddress?) {
-        log.log(
-            .warning,
-            "a peer at \(address?.ipAddress ?? "?") speaks TLS to a port without it: its URL for this "
-                + "member has to be http://, or --listen-peer-urls https:// with --peer-cert-file and "
-                + "--peer-key-file")
+        logger.warning(
+            """
+            a peer at \(address?.ipAddress ?? "?") speaks TLS to a port without it: its URL for this \
+            member has to be http://, or --listen-peer-urls https:// with --peer-cert-file and \
+            --peer-key-file
+            """)
     }
 
     func fillProbe(_ answer: PeerServerConnection.Answer) -> PeerServerConnection.Answer {
@@ -309,6 +333,13 @@ extension PeerTransport {
         let body = MemberVersions.json(
             server: configuration.compatibility.local, cluster: delegate?.clusterVersion)
         return fill(answer, "application/json", body)
+    }
+
+    func fillSnapshotOffset(
+        _ answer: PeerServerConnection.Answer, _ identity: String
+    ) -> PeerServerConnection.Answer {
+        let offset = identity.isEmpty ? 0 : delegate?.snapshotOffset(of: identity) ?? 0
+        return fill(answer, "text/plain; charset=utf-8", Array("\(offset)\n".utf8))
     }
 
     private func fill(

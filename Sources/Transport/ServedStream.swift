@@ -12,6 +12,8 @@ internal import RaftModel
 final class ServedStream {
     let kind: StreamKind
     let peer: MemberID
+    /// Whether who dialled it said that it is a kvd.
+    let isKvds: Bool
     private let channel: any Channel
     private let messagesMax: Int
     private let bytesMax: Int
@@ -35,11 +37,12 @@ final class ServedStream {
     private static let keptBytesMax = 1 << 20
 
     init(
-        _ kind: StreamKind, peer: MemberID, channel: any Channel,
+        _ kind: StreamKind, peer: MemberID, isKvds: Bool, channel: any Channel,
         bounds: TransportConfiguration.Bounds
     ) {
         self.kind = kind
         self.peer = peer
+        self.isKvds = isKvds
         self.channel = channel
         messagesMax = bounds.streamQueueMessagesMax
         bytesMax = bounds.streamQueueBytesMax

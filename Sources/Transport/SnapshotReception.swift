@@ -18,7 +18,7 @@ final class SnapshotReception {
     }
 
     private let transport: PeerTransport
-    private let bodyBytes: Int
+    private let request: PeerServerConnection.SnapshotRequest
     private var stage = Stage.message(ByteBuffer())
     private var waiting: [ByteBuffer] = []
     private var waitingBytes = 0
@@ -26,20 +26,20 @@ final class SnapshotReception {
     /// Who sends; no other snapshot of its may come in before the sink has been let go.
     private var peer: MemberID?
     private var hasEnded = false
+    private var isCutOff = false
     private let answer: (PeerResponse) -> Void
     private let reads: (Bool) -> Void
     private var isReading = true
 
     /// - Parameters:
-    ///   - bodyBytes: the request's Content-Length.
     ///   - reads: says whether the socket is to be read; called when that changes.
     ///   - answer: called once, unless the connection is closed first. A refusal does not wait for
     ///     the rest of the file, so that the sender can spare itself sending it.
     init(
-        _ transport: PeerTransport, bodyBytes: Int, reads: @escaping (Bool) -> Void,
-        answer: @escaping (PeerResponse) -> Void
+        _ transport: PeerTransport, _ request: PeerServerConnection.SnapshotRequest,
+        reads: @escaping (Bool) -> Void, answer: @escaping (PeerResponse) -> Void
     ) {
-        (self.transport, self.bodyBytes) = (transport, bodyBytes)
+        (self.transport, self.request) = (transport, request)
         (self.reads, self.answer) = (reads, answer)
     }
 
@@ -63,7 +63,7 @@ final class SnapshotReception {
     }
 
     private func setReading(_ wanted: Bool) {
-        guard wanted != isReading else { return }
+        guard wanted != isReading, !isCutOff else { return }
         isReading = wanted
         reads(wanted)
     }
@@ -90,8 +90,10 @@ final class SnapshotReception {
         guard transport.hasRoomForSnapshot(from: message.from) else {
             return refuse(.serviceUnavailable, "busy with other snapshots")
         }
-        let sizeBytes = bodyBytes - 8 - Int(size)
-        switch transport.sink(for: message, sizeBytes: sizeBytes) {
+        let part = SnapshotPart(
+            identity: request.identity, offset: request.offset,
+            sizeBytes: request.offset + request.bodyBytes - 8 - Int(size))
+        switch transport.sink(for: message, part) {
         case .refuse(let reason): refuse(.internalServerError, reason)
         case .accept(let sink):
             stage = .file(message, sink)
@@ -102,7 +104,7 @@ final class SnapshotReception {
     }
 
     private func refuse(_ status: HTTPResponseStatus, _ text: String) {
-        transport.log.log(.warning, "refused a snapshot: \(text)")
+        transport.logger.warning("refused a snapshot: \(text)")
         stage = .over
         answer(.error(status, text))
     }
@@ -120,7 +122,7 @@ final class SnapshotReception {
     private func work() {
         guard !isWriting, case .file(let message, let sink) = stage else { return }
         guard !waiting.isEmpty else {
-            if hasEnded { finish(message, sink) }
+            if hasEnded { finish(message, sink) } else if isCutOff { suspend(sink) }
             return
         }
         let pieces = waiting
@@ -130,8 +132,6 @@ final class SnapshotReception {
         } then: { [self] result in
             waitingBytes -= pieces.reduce(0) { $0 + $1.readableBytes }
             if case .failure(let error) = result { return give(up: sink, "\(error)") }
-            // Closed meanwhile.
-            guard case .file = stage else { return abandon(sink) }
             setReading(waitingBytes < SnapshotTransfer.waitingBytesMax)
             work()
         }
@@ -144,10 +144,9 @@ final class SnapshotReception {
             switch result {
             case .success:
                 letGo()
-                // Also when the connection is gone: the file is there, and raft can use it.
-                let isConnected = if case .file = stage { true } else { false }
                 stage = .over
-                if isConnected { answer(PeerResponse(.noContent)) }
+                // Also when the connection is gone: the file is there, and raft can use it.
+                if !isCutOff { answer(PeerResponse(.noContent)) }
                 transport.deliver([message], from: message.from)
             case .failure(let error): give(up: sink, "\(error)")
             }
@@ -156,25 +155,28 @@ final class SnapshotReception {
 
     private func give(up sink: any SnapshotSink, _ problem: String) {
         transport.logger.error("a snapshot that was coming in is given up: \(problem)")
-        abandon(sink)
-        guard case .file = stage else { return }
         stage = .over
         (waiting, waitingBytes) = ([], 0)
+        run {
+            sink.abandon()
+        } then: { [self] _ in
+            letGo()
+        }
+        guard !isCutOff else { return }
         answer(.error(.internalServerError, problem))
         setReading(true)
     }
 
-    /// The connection is gone.
+    /// The connection is gone. What has come is written all the same: the next one goes on there.
     func close() {
-        guard case .file(_, let sink) = stage else { return }
-        stage = .over
-        // What is being written has to come to its end first.
-        if !isWriting { abandon(sink) }
+        isCutOff = true
+        work()
     }
 
-    private func abandon(_ sink: any SnapshotSink) {
+    private func suspend(_ sink: any SnapshotSink) {
+        stage = .over
         run {
-            sink.abandon()
+            sink.suspend()
         } then: { [self] _ in
             letGo()
         }
@@ -187,7 +189,7 @@ final class SnapshotReception {
         then: @escaping (Result<Void, any Error>) -> Void
     ) {
         isWriting = true
-        NIOThreadPool.singleton.runIfActive(eventLoop: transport.eventLoop, body)
+        SnapshotTransfer.threads.runIfActive(eventLoop: transport.eventLoop, body)
             .assumeIsolated().whenComplete { [self] result in
                 isWriting = false
                 then(result)

@@ -17,8 +17,10 @@ final class SnapshotSender: ChannelInboundHandler {
     private let source: any SnapshotSource
     private let url: EndpointURL
     private var channel: (any Channel)?
+    /// Of the next piece.
     private var offset = 0
     private var movedAt = NIODeadline.now()
+    private var nextPieceAt = NIODeadline.now()
     private var status: UInt = 0
     private var text = ByteBuffer()
     private(set) var isOver = false
@@ -36,9 +38,30 @@ final class SnapshotSender: ChannelInboundHandler {
         self.url = url
     }
 
+    /// Asks first how much of it is there already. Whoever does not say has nothing.
     func start() {
+        let timing = transport.configuration.timing
+        transport.client.get(
+            "\(SnapshotTransfer.path)?\(source.identity)", from: url,
+            timeout: min(timing.dialTimeout, timing.snapshotAnswerMax)
+        ).assumeIsolated().whenComplete { [self] result in
+            guard !isOver else { return }
+            movedAt = .now()
+            if case .success(let answer) = result, answer.status == 200,
+                let there = Int(String(decoding: answer.body.dropLast(), as: UTF8.self)),
+                (0...source.sizeBytes).contains(there)
+            {
+                offset = there
+            }
+            connect()
+        }
+    }
+
+    private func connect() {
+        let from = offset > 0 ? ", from byte \(offset) on," : ""
         transport.logger.info(
-            "sending the snapshot at index \(index) (\(source.sizeBytes) bytes) to \(message.to)")
+            "sending the snapshot at index \(index) (\(source.sizeBytes) bytes)\(from) to \(message.to)"
+        )
         transport.dialer.connect(to: url, timeout: transport.configuration.timing.dialTimeout)
             .assumeIsolated().whenComplete { [self] result in
                 switch result {
@@ -65,7 +88,10 @@ final class SnapshotSender: ChannelInboundHandler {
         front.write(bytesMax: size) { message.encode(into: &$0) }
         var head = HTTPRequestHead.toPeer(
             .POST, SnapshotTransfer.path, at: url, headers: transport.requestHeaders)
-        head.headers.add(name: "Content-Length", value: "\(8 + size + source.sizeBytes)")
+        head.headers.add(
+            name: "Content-Length", value: "\(8 + size + source.sizeBytes - offset)")
+        head.headers.add(name: SnapshotTransfer.identityHeader, value: source.identity)
+        head.headers.add(name: SnapshotTransfer.offsetHeader, value: "\(offset)")
         head.headers.add(name: "Content-Type", value: "application/octet-stream")
         channel.write(HTTPClientRequestPart.head(head), promise: nil)
         write(.body(.byteBuffer(front)), to: channel)
@@ -75,13 +101,21 @@ final class SnapshotSender: ChannelInboundHandler {
         channel.writeAndFlush(part).assumeIsolated().whenComplete { [self] result in
             movedAt = .now()
             switch result {
-            case .success: sendNext()
+            case .success: waitForTurn()
             case .failure(let error): end(DialError.text(of: error))
             }
         }
     }
 
-    /// The last piece is in the kernel's hands.
+    /// The last piece is in the kernel's hands; the next may go when its time has come.
+    private func waitForTurn() {
+        let now = NIODeadline.now()
+        guard offset < source.sizeBytes, now < nextPieceAt else { return sendNext() }
+        _ = transport.eventLoop.assumeIsolated().scheduleTask(deadline: nextPieceAt) { [self] in
+            sendNext()
+        }
+    }
+
     private func sendNext() {
         guard !isOver, let channel else { return }
         guard offset < source.sizeBytes else {
@@ -90,7 +124,7 @@ final class SnapshotSender: ChannelInboundHandler {
         let (source, start) = (source, offset)
         let count = min(SnapshotTransfer.pieceBytes, source.sizeBytes - start)
         let allocator = channel.allocator
-        NIOThreadPool.singleton.runIfActive(eventLoop: transport.eventLoop) {
+        SnapshotTransfer.threads.runIfActive(eventLoop: transport.eventLoop) {
             var piece = allocator.buffer(capacity: count)
             try piece.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { memory in
                 try source.read(
@@ -102,6 +136,8 @@ final class SnapshotSender: ChannelInboundHandler {
             switch result {
             case .success(let piece) where piece.readableBytes == count:
                 offset += count
+                let rate = Int64(transport.configuration.bounds.snapshotBytesPerSecond)
+                nextPieceAt = .now() + .nanoseconds(Int64(count) * 1_000_000_000 / rate)
                 write(.body(.byteBuffer(piece)), to: channel)
             case .success: end("the file is shorter than it was")
             case .failure(let error): end("\(error)")
@@ -154,8 +190,8 @@ final class SnapshotSender: ChannelInboundHandler {
         isOver = true
         channel?.close(promise: nil)
         if let problem {
-            transport.log.log(
-                .warning, "the snapshot at index \(index) did not get to \(message.to): \(problem)")
+            transport.logger.warning(
+                "the snapshot at index \(index) did not get to \(message.to): \(problem)")
         } else {
             transport.logger.info("\(message.to) has taken the snapshot at index \(index)")
         }

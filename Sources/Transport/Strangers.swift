@@ -46,22 +46,20 @@ extension PeerTransport {
     /// A message was refused since its sender is not known.
     func refused(_ message: Message) {
         let sender = message.from
-        log.log(
-            .warning,
-            """
-            refused a message of \(message.kind) at term \(message.term): its sender \(sender) is no \
-            member of this cluster that is known here
-            """)
+        // Which one is no part of the line's identity: with made-up ids and terms nobody fills the log.
+        logger.warning(
+            "refused a message of \(message.kind): its sender is no member of this cluster that is known here",
+            metadata: ["sender": "\(sender)", "term": "\(message.term)"])
         guard sender != configuration.member, strangers.mayAsk(now: .now()) else { return }
         let cluster = configuration.cluster
-        for urls in memberURLs {
+        for urls in memberURLs + configuration.referees.map({ [$0] }) {
             let asked = client.fetchMembers(from: urls, timeout: .seconds(2))
             asked.assumeIsolated().whenSuccess { [weak self] answer in
                 guard let self, answer.cluster == cluster,
                     answer.members.contains(where: { $0.id == sender }),
                     !strangers.isVouchedFor(sender)
                 else { return }
-                log.log(.info, "\(sender) is a member, as another one says: taking its messages")
+                logger.info("\(sender) is a member, as another one says: taking its messages")
                 strangers.vouch(for: sender)
             }
         }

@@ -74,11 +74,13 @@ package protocol PeerTransportDelegate: AnyObject {
     func unreachable(_ peer: MemberID)
     /// What came of a snapshot message handed to `send`; called exactly once for each.
     func snapshotFinished(_ peer: MemberID, succeeded: Bool)
-    /// `peer` wants to send a snapshot of `sizeBytes`. When the sink has it all, `message`, which has
-    /// no data, is received like any other.
+    /// `peer` wants to send a snapshot, or the rest of one. When the sink has it all, `message`, which
+    /// has no data, is received like any other.
     func snapshotSink(
-        for message: Message, from peer: MemberID, sizeBytes: Int
+        for message: Message, from peer: MemberID, _ part: SnapshotPart
     ) -> SnapshotSinkVerdict
+    /// How many bytes of that snapshot's file are here, of a transfer that was cut off.
+    func snapshotOffset(of identity: String) -> Int
     /// A peer says that this member was removed from the cluster.
     func removedFromCluster()
     /// `peer` is a kvd (`features` is not empty), or is found to be none any more.
@@ -92,8 +94,10 @@ package protocol PeerTransportDelegate: AnyObject {
 
 extension PeerTransportDelegate {
     package func snapshotSink(
-        for message: Message, from peer: MemberID, sizeBytes: Int
+        for message: Message, from peer: MemberID, _ part: SnapshotPart
     ) -> SnapshotSinkVerdict {
         .refuse(reason: "this member takes no snapshots")
     }
+
+    package func snapshotOffset(of identity: String) -> Int { 0 }
 }

@@ -8,6 +8,9 @@ package struct TransportConfiguration: Sendable {
     package var cluster: ClusterID
     /// Where peers reach this member: the header `X-PeerURLs`.
     package var peerURLs: [EndpointURL]
+    /// Where members were when this one was configured: asked about strangers as known members are,
+    /// which may all be gone by now.
+    package var referees: [EndpointURL] = []
     package var features: PeerFeatures = .supported
     package var compatibility = PeerCompatibility()
     package var timing: Timing
@@ -58,9 +61,17 @@ package struct TransportConfiguration: Sendable {
         /// Encoded and not yet taken by the kernel, for each stream.
         package var streamQueueBytesMax = 64 << 20
         package var streamQueueMessagesMax = 4096
+        /// Connections that others opened. Anybody can open some: past it the one that has said
+        /// nothing for the longest makes room. Well within the descriptors that clients do not get.
+        package var connectionsMax = 128
+        /// The body of a POST that many may be sending at once; longer ones come one at a time, as
+        /// each is kept in memory until it is whole.
+        package var smallPostBytesMax = 8 << 20
         /// Messages waiting for one of the peer's POST connections.
         package var postQueueMessagesMax = 64
         package var postConnectionsMax = 4
+        /// Of a snapshot's file: what is left of the machine and the network is for raft's messages.
+        package var snapshotBytesPerSecond = 64 << 20
         /// An answer to a GET of ours.
         package var answerBytesMax = 16 << 20
         /// Callers we do not know that we answer by POST.

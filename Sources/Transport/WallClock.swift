@@ -7,7 +7,7 @@
 /// The machine's wall clock, and the two texts of it that HTTP and probing use.
 package enum WallClock {
     /// Unix nanoseconds.
-    static func now() -> Int64 {
+    package static func now() -> Int64 {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)

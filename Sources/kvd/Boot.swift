@@ -111,13 +111,15 @@ struct Boot: ~Copyable {
         switch try FirstMembers.find(configuration, directory) {
         case .member(let found): return found
         case .proxy(let cluster):
-            let members = cluster.map { " (\($0))" } ?? ""
-            throw StartFailure(
-                "etcdmain",
-                """
-                kvd \(ProductVersion.own) does not have the proxy mode yet: nothing was started. Use a \
-                token with a place left, or add this member to the running cluster\(members)
-                """)
+            guard let cluster, !cluster.isEmpty else {
+                throw StartFailure(
+                    "etcdmain",
+                    """
+                    the members of the full cluster cannot be read from the discovery service, so \
+                    there is nobody to be a proxy of. Use a token with a place left
+                    """)
+            }
+            throw StartFailure(proxyOf: cluster.urls)
         }
     }
 
@@ -341,10 +343,20 @@ struct Boot: ~Copyable {
 /// Why the server could not start, as lines for the log; exit 1 follows.
 struct StartFailure: Error {
     let notes: [ConfigurationNote]
+    /// Not nil: there is no member to be started, but a proxy of the cluster with these peer URLs.
+    let fallback: [EndpointURL]?
 
     init(notes: [ConfigurationNote]) {
         precondition(!notes.isEmpty, "a failure has a reason")
-        self.notes = notes
+        (self.notes, fallback) = (notes, nil)
+    }
+
+    /// `--discovery-fallback proxy`
+    init(proxyOf peers: [EndpointURL]) {
+        notes = [
+            ConfigurationNote(.notice, "etcdmain", "discovery cluster full, falling back to proxy")
+        ]
+        fallback = peers
     }
 
     init(_ package: String, _ text: String) {

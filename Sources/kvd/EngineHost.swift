@@ -22,7 +22,6 @@ final class EngineHost {
     let eventLoop: any EventLoop
     let log = Logger(label: "etcdserver")
     let wal = Logger(label: "wal")
-    let slowSyncs = RateLimitedLog(Logger(label: "wal"))
     private var mark: CommitMark
     /// Holds the lock of the data dir for as long as the node lives.
     let directory: DataDirectory<PosixStorage>
@@ -33,6 +32,10 @@ final class EngineHost {
     private var restoringSequence: UInt64?
     /// Members that wait for a snapshot newer than there is.
     var waitingForSnapshot: [Raft.SnapshotWanted] = []
+    /// The files that followers are to get, or did not get all of.
+    var offers: [MemberID: SnapshotOffer] = [:] {
+        didSet { engine.offeredIndex = offers.values.map(\.file.metadata.index).min() }
+    }
     private var markedIndex: UInt64 = 0
     /// Set once, right after this was made; released at the stop.
     private(set) var parts: Parts?
@@ -41,6 +44,8 @@ final class EngineHost {
     private var ticker: RepeatedTask?
     private var scrubTicker: RepeatedTask?
     private(set) var peerFeatures: [MemberID: PeerFeatures] = [:]
+    /// The etcd leader whose snapshot is being made a file of.
+    var takingInFrom: MemberID?
     private let onStop: @Sendable (StopReason) -> Void
     /// Set when this member is to stop cleanly.
     var retirement: Retirement?
@@ -89,7 +94,7 @@ final class EngineHost {
         }
         // A snapshot brings its members with it; those in the log come when it is applied.
         updatePeers(parts)
-        parts.peers.addRemotes(beginning.hosts)
+        parts.peers.join(beginning.hosts)
         if beginning.wantsSnapshot { engine.wantSnapshot(always: true) }
         let interval = TimeAmount(engine.configuration.heartbeatInterval)
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -134,6 +139,7 @@ final class EngineHost {
 
     private func tick() {
         advance()
+        if !offers.isEmpty { withdrawOffers() }
         engine.tick()
         parts?.clients.tick()
         report?.update()
@@ -277,10 +283,10 @@ final class EngineHost {
 
 extension EngineHost: PeerTransportDelegate {
     func received(_ messages: [Message], from peer: MemberID) {
-        guard messages.contains(where: { $0.kind == .snapshot }) else {
+        guard takingInFrom == peer || messages.contains(where: { $0.kind == .snapshot }) else {
             return receive(messages)
         }
-        for message in messages {
+        for message in messages where !isOvertaken(message) {
             // An etcd 2.x leader's snapshot carries the state with it.
             if let snapshot = message.snapshot, !snapshot.data.isEmpty {
                 takeIn(message, snapshot)
@@ -309,11 +315,6 @@ extension EngineHost: PeerTransportDelegate {
 
     func unreachable(_ peer: MemberID) {
         engine.reportUnreachable(peer)
-        needsPump()
-    }
-
-    func snapshotFinished(_ peer: MemberID, succeeded: Bool) {
-        engine.reportSnapshot(peer, succeeded: succeeded)
         needsPump()
     }
 

@@ -30,7 +30,10 @@ enum FirstMembers {
         switch configuration.bootstrap {
         case .cluster: return .member(configuration)
         case .discovery: return try discover(configuration, directory)
-        case .dns(let domain): return .member(try lookUp(domain, configuration))
+        case .dns(let domain):
+            var found = configuration
+            found.discovered = try lookUp(domain, configuration, isProxy: false)
+            return .member(found)
         }
     }
 
@@ -43,19 +46,42 @@ enum FirstMembers {
         return try body(group.next())
     }
 
+    /// The peer URLs of the cluster that a proxy is for; it registers nowhere.
+    static func peers(
+        _ configuration: ServerConfiguration
+    ) throws(StartFailure) -> [EndpointURL] {
+        switch configuration.bootstrap {
+        case .cluster(let cluster): return cluster.urls
+        case .dns(let domain): return try lookUp(domain, configuration, isProxy: true).urls
+        case .discovery:
+            guard let url = configuration.discoveryURL else {
+                preconditionFailure("the flag has been checked")
+            }
+            let outcome = try withEventLoop { loop throws(StartFailure) in
+                DiscoveryClient(
+                    url, proxy: configuration.discoveryProxyURL, eventLoop: loop,
+                    security: ServerSecurity.publicCalls
+                ).run(nil)
+            }
+            switch outcome {
+            case .complete(let cluster): return cluster.urls
+            case .full(let cluster): return cluster?.urls ?? []
+            case .failed(let fault): throw failure(fault, configuration, url)
+            }
+        }
+    }
+
     // MARK: - DNS
 
     private static func lookUp(
-        _ domain: String, _ configuration: ServerConfiguration
-    ) throws(StartFailure) -> ServerConfiguration {
+        _ domain: String, _ configuration: ServerConfiguration, isProxy: Bool
+    ) throws(StartFailure) -> InitialCluster {
         try withEventLoop { loop throws(StartFailure) in
             let server = try dnsServer(configuration)
             do throws(SRVFault) {
-                var found = configuration
-                found.discovered = try SRVDiscovery.run(
-                    domain: domain, name: configuration.name,
+                return try SRVDiscovery.run(
+                    domain: domain, name: isProxy ? nil : configuration.name,
                     advertised: configuration.advertisedPeerURLs, server: server, eventLoop: loop)
-                return found
             } catch {
                 throw StartFailure(notes: [
                     ConfigurationNote(
@@ -113,7 +139,8 @@ enum FirstMembers {
                 }
             }
             let client = DiscoveryClient(
-                url, proxy: configuration.discoveryProxyURL, eventLoop: loop)
+                url, proxy: configuration.discoveryProxyURL, eventLoop: loop,
+                security: ServerSecurity.publicCalls)
             return client.run(
                 DiscoveryJoin.Registrant(
                     name: configuration.name, urls: configuration.advertisedPeerURLs, url: url,
@@ -125,7 +152,6 @@ enum FirstMembers {
             found.discovered = cluster
             return .member(found)
         case .full(let cluster) where configuration.discoveryFallback == .proxy:
-            Logger(label: "etcdmain").notice("discovery cluster full, falling back to proxy")
             return .proxy(of: cluster)
         case .full: throw failure(.full, configuration, url)
         case .failed(let fault): throw failure(fault, configuration, url)

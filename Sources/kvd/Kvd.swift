@@ -2,11 +2,13 @@
 ///
 ///     Kvd        reads flags and environment, logs what they say, starts a `Server`, waits for a signal
 ///     Server     starts and stops the parts in order: listeners, data dir, engine, peers, clients
+///     ProxyReason, ProxyHost, ProxyPlace  with --proxy, in the place of all that follows
 ///     Boot       a data dir's two beginnings: a new member, or the one that lives in it
 ///     EngineHost the engine's owner on its event loop: pumps it, and carries its effects out
 ///     FirstMembers  who the members of a new cluster are: flags, discovery or DNS
 ///     PeerInquiry  what a new member asks of the others before its first start
 ///     ServerSecurity  TLS of both ports: certificates, and taking up new ones
+///     MemoryTrimmer  gives freed memory back to the system
 ///     StopSignals  SIGTERM and SIGINT, and SIGHUP where there are certificates
 ///     ServiceManager, ServiceReport  what systemd is told
 ///
@@ -34,13 +36,17 @@ enum Kvd {
         }
     }
 
-    private static func run(_ configuration: ServerConfiguration, _ machine: Machine) -> Never {
+    private static func run(_ asked: ServerConfiguration, _ machine: Machine) -> Never {
+        var configuration = asked
         Logs.bootstrap()
         let log = Logger(label: "etcdmain")
         let warning = LogLevels.shared.configure(
             isDebug: configuration.isDebugLogging, packageLevels: configuration.logPackageLevels)
         if let warning { log.warning("\(warning)") }
         write(configuration.isCheckOnly ? configuration.notes : configuration.startNotes)
+        var notes: [ConfigurationNote] = []
+        let reason = ProxyReason.find(&configuration, machine, &notes)
+        write(notes)
         var findings = configuration.findings(machine)
         findings.faults = configuration.faultsOfUnbuiltFeatures + findings.faults
         let security = ServerSecurity.load(configuration, machine, &findings)
@@ -58,20 +64,49 @@ enum Kvd {
             hangup = { security.reload() }
         }
         StopSignals.watch(log: log, hangup: hangup) { signal in started.stop(by: signal) }
-        let server: Server
-        do {
-            server = try Server.start(
-                configuration, security, ServiceManager(environment: environment()))
+        let end: Server.End
+        do throws(StartFailure) {
+            end = try serve(configuration, reason, security, started)
         } catch {
             write(error.notes)
             exit(1)
         }
-        started.set(server)
-        switch server.waitForEnd() {
+        Logs.flush()
+        switch end {
         case .signal(let signal): StopSignals.die(by: signal)
         case .removed: exit(0)
         case .failed: exit(1)
         }
+    }
+
+    /// Starts what the configuration asks for, and waits for its end.
+    private static func serve(
+        _ configuration: ServerConfiguration, _ reason: ProxyReason?,
+        _ security: ServerSecurity, _ started: StartedServer
+    ) throws(StartFailure) -> Server.End {
+        let manager = ServiceManager(environment: environment())
+        if let reason {
+            return try serveProxy(configuration, reason, security, manager, started)
+        }
+        do throws(StartFailure) {
+            let server = try Server.start(configuration, security, manager)
+            started.set { server.stop(.signal($0)) }
+            return server.waitForEnd()
+        } catch {
+            guard let peers = error.fallback else { throw error }
+            write(error.notes)
+            return try serveProxy(
+                configuration, .clusterFull(peers), security, manager, started)
+        }
+    }
+
+    private static func serveProxy(
+        _ configuration: ServerConfiguration, _ reason: ProxyReason,
+        _ security: ServerSecurity, _ manager: ServiceManager?, _ started: StartedServer
+    ) throws(StartFailure) -> Server.End {
+        let proxy = try ProxyHost.start(configuration, reason, security, manager)
+        started.set { proxy.stop(.signal($0)) }
+        return proxy.waitForEnd()
     }
 
     private static func end(_ report: ExitReport) -> Never {

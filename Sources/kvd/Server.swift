@@ -32,6 +32,7 @@ final class Server: Sendable {
     private let running: NIOLoopBound<Running>
     private let keeper: SnapshotKeeper
     private let scrubber: Scrubber?
+    private let trimmer = MemoryTrimmer()
     private let ended: EndLatch
 
     /// What lives on the event loop.
@@ -142,9 +143,11 @@ final class Server: Sendable {
             peerURLs: seed.configuration.advertisedPeerURLs,
             electionTimeout: seed.configuration.electionTimeout)
         transport.tls = seed.security.transport
+        transport.referees = seed.configuration.initialCluster.members
+            .filter { $0.name != seed.configuration.name }.flatMap(\.urls)
         let peers = PeerTransport(transport, eventLoop: loop, delegate: host)
         let clients = ClientServer(
-            engine: engine, eventLoop: loop, configuration: seed.configuration.clientPort
+            engine: engine, eventLoop: loop, configuration: seed.configuration.clientPort()
         ) { host.needsPump() }
         let backups = LiveBackups(engine, keeper)
         clients.backupProvider = backups
@@ -239,6 +242,7 @@ final class Server: Sendable {
             Self.stopServing(running.value, end)
         }.wait()
         scrubber?.stop()
+        trimmer.stop()
         writer?.stop()
         keeper.stop()
         try? group.syncShutdownGracefully()

@@ -27,17 +27,19 @@ extension ServerConfiguration {
     }
 
     /// Logs what the flags ask for and cannot be had.
-    var clientPort: ClientServerConfiguration {
+    ///
+    /// - Parameter descriptorsEach: what a client's connection needs.
+    func clientPort(descriptorsEach: Int = 1) -> ClientServerConfiguration {
         var port = ClientServerConfiguration()
         port.allowedOrigins = allowedOrigins.origins
         port.formBytesMax = requestBytesMax
         port.keyBytesMax = keyBytesMax
         port.watchersMax = watchersMax ?? .max
-        let room = DescriptorLimit.raise() - DescriptorLimit.kept
+        let room = (DescriptorLimit.raise() - DescriptorLimit.kept) / descriptorsEach
         port.connectionsMax = min(connectionsMax ?? .max, max(1, room))
         if let wanted = connectionsMax, wanted > room {
             Logger(label: "etcdmain").warning(
-                "--max-connections=\(wanted) is more than the limit of open files allows; taking \(port.connectionsMax). Raise the limit (ulimit -n, or LimitNOFILE= of the unit) to \(wanted + DescriptorLimit.kept)"
+                "--max-connections=\(wanted) is more than the limit of open files allows; taking \(port.connectionsMax). Raise the limit (ulimit -n, or LimitNOFILE= of the unit) to \(wanted * descriptorsEach + DescriptorLimit.kept)"
             )
         }
         return port

@@ -1,5 +1,6 @@
 import Glibc
 import Logging
+import NIOCore
 
 /// systemd, as a unit of `Type=notify` tells it what becomes of the server. See sd_notify(3).
 ///
@@ -49,6 +50,16 @@ struct ServiceManager: Sendable {
         if name[0] == UInt8(ascii: "@") { name[0] = 0 } else { name.append(0) }
         guard name.count > 1, name.count <= room else { return nil }
         return withUnsafeBytes(of: sa_family_t(AF_UNIX)) { Array($0) } + name
+    }
+
+    /// Proves from now on that `loop` turns, if systemd watches: one that is stuck says nothing, and is
+    /// restarted.
+    func prove(_ loop: any EventLoop) -> RepeatedTask? {
+        guard let nanoseconds = watchdogNanoseconds else { return nil }
+        let half = TimeAmount.nanoseconds(max(1, nanoseconds / 2))
+        return loop.scheduleRepeatedTask(initialDelay: .zero, delay: half) { _ in
+            tell("WATCHDOG=1")
+        }
     }
 
     /// Sends lines; returns whether they went.

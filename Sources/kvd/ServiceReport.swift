@@ -13,12 +13,7 @@ final class ServiceReport {
 
     init(_ manager: ServiceManager, _ engine: Engine, _ eventLoop: any EventLoop) {
         (self.manager, self.engine) = (manager, engine)
-        guard let nanoseconds = manager.watchdogNanoseconds else { return }
-        // From the loop itself: one that is stuck says nothing, and is restarted.
-        let half = TimeAmount.nanoseconds(max(1, nanoseconds / 2))
-        watchdog = eventLoop.scheduleRepeatedTask(initialDelay: .zero, delay: half) { _ in
-            manager.tell("WATCHDOG=1")
-        }
+        watchdog = manager.prove(eventLoop)
     }
 
     /// Tells what is new. To be called at each tick.

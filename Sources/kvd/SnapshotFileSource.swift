@@ -8,6 +8,7 @@ final class SnapshotFileSource: SnapshotSource {
     let name: SnapshotName
     let metadata: SnapshotMetadata
     let sizeBytes: Int
+    let identity: String
     private let file: PosixFile
 
     init(
@@ -17,6 +18,7 @@ final class SnapshotFileSource: SnapshotSource {
         let reader = try directory.open(name)
         metadata = reader.header.metadata
         sizeBytes = reader.fileBytes
+        identity = reader.identity
         file = reader.file
     }
 

@@ -46,6 +46,7 @@ final class SnapshotKeeper: Sendable {
     /// What came from a leader and waits for Raft's word that it counts.
     private let arrived = Mutex<[(metadata: SnapshotMetadata, arrival: Arrival)]>([])
 
+    let incoming = IncomingSnapshots()
     private let counted = Mutex(Statistics())
 
     /// Of snapshots of our own, since the start.

@@ -3,12 +3,15 @@ import Synchronization
 /// The server that a signal stops. Until there is one, which with discovery takes as long as the
 /// other members need, the signal ends the process at once: nothing has been promised yet.
 final class StartedServer: Sendable {
-    private let server = Mutex<Server?>(nil)
+    private let stopServer = Mutex<(@Sendable (Int32) -> Void)?>(nil)
 
-    func set(_ started: Server) { server.withLock { $0 = started } }
+    /// - Parameter stop: stops what has started, because of a signal.
+    func set(_ stop: @escaping @Sendable (Int32) -> Void) {
+        stopServer.withLock { $0 = stop }
+    }
 
     func stop(by signal: Int32) {
-        guard let server = server.withLock({ $0 }) else { StopSignals.die(by: signal) }
-        server.stop(.signal(signal))
+        guard let stop = stopServer.withLock({ $0 }) else { StopSignals.die(by: signal) }
+        stop(signal)
     }
 }

@@ -291,6 +291,23 @@ import Testing
             #expect(client.endsWithin(milliseconds: 5000))
         }
     }
+
+    @Test func unknownMethodsOfAllowedOriginsGetTheirHeaders() throws {
+        var configuration = ClientServerConfiguration()
+        configuration.allowedOrigins = ["http://a", "http://b"]
+        try withNode(configuration) { node in
+            for (header, origin) in [
+                ("Origin: http://b\r\n", "http://b"), ("origin:\thttp://a \r\n", "http://a"),
+                ("Origin: http://c\r\n", nil), ("", nil), ("\r\nOrigin: http://a\r\n", nil),
+            ] {
+                let client = try RawClient(port: node.port)
+                try client.send("FOO /v2/keys/m HTTP/1.1\r\nHost: h\r\n\(header)\r\n")
+                let response = try client.response()
+                #expect(response.status == 405)
+                #expect(response["Access-Control-Allow-Origin"] == origin)
+            }
+        }
+    }
 }
 
 /// For tests that need no index to begin at.

@@ -22,10 +22,14 @@ struct DifferentialRun {
 
     let etcd: ServerUnderTest
     let kvd: ServerUnderTest
+    /// Performed after each sequence, before the keys are looked at.
+    private let ending: [TestRequest]
     private let comparison: AnswerComparison
     private(set) var requestCount = 0
     /// How often each known difference was met.
     private(set) var met: [String: Int] = [:]
+    /// How often etcd answered with each status: a run in which nothing happens shows.
+    private(set) var statuses: [Int: Int] = [:]
 
     private var indices = SeenIndices()
     private var base = 0
@@ -44,8 +48,8 @@ struct DifferentialRun {
     /// Ends a sequence.
     private struct Differs: Error { let finding: Finding }
 
-    init(etcd: ServerUnderTest, kvd: ServerUnderTest) throws {
-        (self.etcd, self.kvd) = (etcd, kvd)
+    init(etcd: ServerUnderTest, kvd: ServerUnderTest, ending: [TestRequest] = []) throws {
+        (self.etcd, self.kvd, self.ending) = (etcd, kvd, ending)
         comparison = AnswerComparison(etcdNames: try etcd.ownNames(), kvdNames: try kvd.ownNames())
     }
 
@@ -57,7 +61,7 @@ struct DifferentialRun {
         indices = SeenIndices(store: base)
         (curls, watches) = ([], [])
         do {
-            for request in sequence { try perform(request) }
+            for request in sequence + ending { try perform(request) }
             try perform(TestRequest(target: "/v2/keys/?recursive=true&sorted=true"))
             try clear()
             try endWatches()
@@ -77,6 +81,7 @@ struct DifferentialRun {
         let resolved = request.resolved(indices) { "\($0)" }
         if let watch = request.watch { return try open(watch, resolved) }
         let (first, second) = try answers(resolved)
+        statuses[first.status, default: 0] += 1
         try compare(resolved, first, second)
         indices.note(
             resolved.key, index: first["X-Etcd-Index"].flatMap { Int($0) }, body: first.body)
@@ -222,6 +227,7 @@ struct DifferentialRun {
     private func startAgain() throws {
         for server in [etcd, kvd] {
             server.disconnect()
+            for request in ending { _ = try server.request(request) }
             for name in try server.topNames() + Self.unlisted {
                 _ = try server.request(
                     TestRequest(method: "DELETE", target: "/v2/keys/\(name)?recursive=true"))

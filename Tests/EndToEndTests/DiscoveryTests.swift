@@ -60,9 +60,27 @@ import Testing
             #expect(late.log.contains(line), "\(late.log)")
         }
         let other = try cluster.process(4)
-        #expect(other.wait() == 1)
+        try becomesProxy(other)
         #expect(other.log.contains("N | etcdmain: discovery cluster full, falling back to proxy"))
-        #expect(other.log.contains("does not have the proxy mode yet"))
+        #expect(other.log.contains("THIS PROCESS IS A PROXY, NOT A MEMBER"))
+        // And at its next start: discovery is not asked again.
+        other.kill(SIGKILL)
+        other.wait()
+        let again = try cluster.process(4)
+        try becomesProxy(again)
+        #expect(again.log.contains("W | etcdmain: discovery token ignored since the proxy has"))
+        #expect(again.log.contains("THIS PROCESS IS A PROXY, NOT A MEMBER"))
+    }
+
+    private func becomesProxy(_ process: KvdProcess) throws {
+        try waitUntil("a write through the proxy; its log:\n\(process.log)") {
+            guard process.isRunning, process.log.contains("proxy: endpoints found [") else {
+                return false
+            }
+            let put = try LoopbackHTTP(port: process.clientPort)
+                .request("PUT", "/v2/keys/by-proxy", form: "value=1")
+            return put.status < 300
+        }
     }
 
     // MARK: - Starts that are cut short

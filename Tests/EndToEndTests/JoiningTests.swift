@@ -1,3 +1,4 @@
+import Chaos
 import Foundation
 import ProcessSupport
 import Testing
@@ -313,15 +314,5 @@ final class GrowingCluster {
             }
             return process.log.contains("listening for client requests")
         }
-    }
-}
-
-extension LoopbackHTTP {
-    func json(_ method: String, _ path: String, _ body: String) throws -> Response {
-        let head =
-            "\(method) \(path) HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
-            + "Content-Length: \(body.utf8.count)\r\n\r\n"
-        try send(Array((head + body).utf8))
-        return try readResponse(to: method)
     }
 }

@@ -1,3 +1,4 @@
+import Chaos
 import Foundation
 import ProcessSupport
 import Testing
@@ -8,29 +9,9 @@ import Testing
 @Suite(.serialized) struct KillTests {
     private var random = SeededRandom(seed: 20_261_123)
 
-    @Test mutating func oneMemberTwoHundredTimes() throws {
-        // Snapshots are being taken most of the time.
-        let cluster = try KvdCluster(
-            size: 1,
-            extra: [
-                "--heartbeat-interval", "20", "--election-timeout", "200", "--snapshot-count",
-                "200", "--max-snapshots", "2",
-            ])
-        let writes = AcknowledgedWrites()
-        try cluster.start(0)
-        for round in 0..<200 {
-            try cluster.waitReady()
-            if round > 0 { try check(writes, round: round - 1, cluster: cluster, on: 0) }
-            let ports = Array(repeating: cluster.clientPorts[0], count: 4)
-            let writers = writes.start(round: round, ports: ports)
-            pause(milliseconds: 5...120)
-            cluster.killNine(0)
-            writers.wait()
-            try cluster.start(0)
-        }
-        try cluster.waitReady()
-        for round in 0..<200 { try check(writes, round: round, cluster: cluster, on: 0) }
-        #expect(writes.count > 1000, "the load was real")
+    @Test func oneMemberTwoHundredTimes() throws {
+        let report = try SingleKills.run(count: 200, seed: 20_261_123)
+        #expect(report.acknowledged > 1000, "the load was real")
     }
 
     @Test mutating func randomMembersOfThreeFiftyTimes() throws {

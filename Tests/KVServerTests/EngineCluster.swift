@@ -39,9 +39,17 @@ final class EngineCluster {
     var wall: Int64 = 1_700_000_000_000_000_000
     /// Members whose messages get nowhere.
     var cutOff: Set<Int> = []
+    /// Members that hear nobody, though they are heard; and the reverse.
+    var deaf: Set<Int> = []
+    var mute: Set<Int> = []
+    /// Members that stand still, as after SIGSTOP; what is for them waits.
+    var paused: Set<Int> = []
     /// Members whose disk has stopped answering.
     var stalledDisks: Set<Int> = []
+    /// Members that stand for an etcd 2.3 each; nil: all are known to be kvds from the start.
+    var etcds: Etcd23Models?
     private var inbox: [(to: MemberID, Message)] = []
+    private var waitingForPaused: [(to: MemberID, Message)] = []
     private let configure: (inout EngineConfiguration) -> Void
     private var unreported: [Int: [Raft.PersistBatch]] = [:]
     private var lastTicket: UInt32 = 0
@@ -64,9 +72,12 @@ final class EngineCluster {
         }
     }
 
+    /// The id of the member that `join` starts next.
+    var nextID: MemberID { MemberID(UInt64(ids.count + 1)) }
+
     /// Starts a member with an empty log, under the next id.
     func join() -> MemberID {
-        let id = MemberID(UInt64(ids.count + 1))
+        let id = nextID
         let engine = Self.makeEngine(
             ids.count, .empty, [], nil, configure, readableFrom: 0, monotonic: monotonic, wall: wall
         )
@@ -108,7 +119,9 @@ final class EngineCluster {
     func tick() {
         monotonic += 100_000_000
         wall += 100_000_000
-        for i in members.indices where members[i].isRunning {
+        inbox += waitingForPaused
+        waitingForPaused = []
+        for i in members.indices where isActive(i) {
             self[i].advance(monotonic: monotonic, wall: wall)
             self[i].tick()
         }
@@ -129,22 +142,30 @@ final class EngineCluster {
         var isBusy = true
         while isBusy {
             isBusy = false
-            for i in members.indices where members[i].isRunning {
+            for i in members.indices where isActive(i) {
                 if pump(i) { isBusy = true }
             }
             let arriving = inbox
             inbox = []
             for (to, message) in arriving {
-                guard let i = ids.firstIndex(of: to), members[i].isRunning, !cutOff.contains(i)
+                guard let i = ids.firstIndex(of: to), members[i].isRunning, !cutOff.contains(i),
+                    !deaf.contains(i)
                 else { continue }
-                self[i].receive([message])
+                guard !paused.contains(i) else {
+                    waitingForPaused.append((to, message))
+                    continue
+                }
+                self[i].receive([etcds?.passOn(message) ?? message])
                 isBusy = true
             }
         }
     }
 
+    private func isActive(_ i: Int) -> Bool { members[i].isRunning && !paused.contains(i) }
+
     private func pump(_ i: Int) -> Bool {
         var effects = Effects()
+        if let etcds { etcds.tell(self[i]) }
         self[i].advance(monotonic: monotonic, wall: wall)
         self[i].pump(into: &effects)
         for batch in effects.persist {
@@ -154,12 +175,15 @@ final class EngineCluster {
         if let image = effects.snapshot { save(image, of: i) }
         for wanted in effects.snapshotsWanted { sendSnapshot(wanted, from: i) }
         if effects.stateIsVoid { members[i].wasVoid = true }
-        if !cutOff.contains(i) { inbox += effects.messages.map { ($0.to, $0) } }
+        if !cutOff.contains(i), !mute.contains(i) {
+            inbox += effects.messages.map { ($0.to, $0) }
+        }
         for (ticket, outcome) in effects.answers { members[i].answers[ticket] = outcome }
         members[i].notifications += effects.notifications
         members[i].mark = self[i].appliedIndex
         if effects.wantsVersions { answerVersions(i) }
         if let reason = effects.stop { members[i].stop = reason }
+        etcds?.applied(self[i], log: members[i].entries)
         return report(i) || !effects.messages.isEmpty || effects.wantsVersions
     }
 
@@ -180,7 +204,8 @@ final class EngineCluster {
         guard let message = self[i].snapshotMessage(image.metadata, to: wanted.member),
             let to = ids.firstIndex(of: wanted.member)
         else { return }
-        members[to].arrived.append(image)
+        members[to].arrived.append(
+            etcds?.passOn(image, from: ids[i], to: wanted.member) ?? image)
         inbox.append((wanted.member, message))
         self[i].reportSnapshot(wanted.member, succeeded: true)
     }

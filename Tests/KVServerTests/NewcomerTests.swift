@@ -156,6 +156,41 @@ import Testing
         #expect(cluster[leader].membership.ids.count == 3)
     }
 
+    /// An etcd 2.3 publishes itself before it is a member, and dies of applying that of anybody who is
+    /// none. Whoever gets its proposal keeps it back.
+    @Test(arguments: [true, false])
+    func anEtcdThatPublishesItselfEarlyWaits(onLeader: Bool) throws {
+        let (cluster, leader) = try started(size: 3)
+        let id = MemberID(4)
+        let added = add(id, "http://new:1", on: leader, cluster)
+        #expect(cluster.tick(until: { cluster.effect(added, on: leader) != nil }))
+        let asked = onLeader ? leader : (leader + 1) % 3
+        let path = StorePath.attributes(id)
+        var attributes = Request(
+            method: .put, path: Array(path.utf8), value: Array("{\"name\":\"e\"}".utf8))
+        attributes.id = 0xe7cd
+        let write = Request(method: .put, path: Array("/1/k".utf8), value: Array("v".utf8))
+        cluster[asked].receive([
+            Message(
+                .propose, to: cluster.ids[asked], from: id,
+                entries: [Entry(data: attributes.encoded()), Entry(data: write.encoded())])
+        ])
+        for _ in 0..<10 { cluster.tick() }
+        #expect(cluster.value(of: "/k", on: leader) == "v")
+        #expect(!cluster.members[leader].entries.contains { $0.data == attributes.encoded() })
+        #expect(cluster.join() == id)
+        #expect(cluster.tick(until: { cluster[leader].membership[id] != nil }))
+        let entries = cluster.members[leader].entries
+        #expect(
+            cluster.tick(until: {
+                cluster.members[leader].entries.contains { $0.data == attributes.encoded() }
+            }))
+        let change = try #require(entries.lastIndex { $0.kind == .confChange })
+        let published = try #require(
+            cluster.members[leader].entries.firstIndex { $0.data == attributes.encoded() })
+        #expect(published > change)
+    }
+
     /// A member that does not know of newcomers would not know a majority.
     @Test func whileSomeMemberIsNoKvdItIsAddedAtOnce() throws {
         let (cluster, leader) = try started(size: 3)

@@ -145,52 +145,83 @@ import Testing
     }
 }
 
-@Suite struct RateLimitedLogTests {
-    private let pipe = LogPipe()
+@Suite struct RepetitionLimitTests {
+    private let limit = RepetitionLimit()
     private let start = ContinuousClock.now
 
-    private func limited() -> RateLimitedLog {
-        RateLimitedLog(Logs.logger("rafthttp", levels: LogLevels(), sink: pipe.sink))
+    private func line(_ message: String) -> RepetitionLimit.Line {
+        RepetitionLimit.Line(level: .warning, package: "rafthttp", message: message)
     }
 
-    @Test func aRepeatedLineIsWrittenOnceInTenSecondsAndCounted() throws {
-        let log = limited()
-        for second in 0..<25 {
-            log.log(.warning, "lost peer a", now: start + .seconds(second))
+    /// What is written when `message` comes so many milliseconds after the start.
+    private func written(_ message: String, at milliseconds: Int) -> [String] {
+        let verdict = limit.take(line(message), now: start + .milliseconds(milliseconds))
+        return verdict.overdue.map { $0.line.message + $0.omission.note }
+            + (verdict.omission.map { [message + $0.note] } ?? [])
+    }
+
+    @Test func aRepeatedLineIsWrittenOnceInTenSecondsAndCounted() {
+        var lines = (0..<25).flatMap { written("lost peer a", at: $0 * 1000) }
+        lines += written("lost peer b", at: 25_000)
+        lines += limit.removeAll(now: start + .seconds(26)).map {
+            $0.line.message + $0.omission.note
         }
-        log.log(.warning, "lost peer b", now: start + .seconds(25))
-        log.flush(now: start + .seconds(26))
         #expect(
-            try pipe.texts() == [
-                "W | rafthttp: lost peer a",
-                "W | rafthttp: lost peer a [merged 9 repeated lines in 10s]",
-                "W | rafthttp: lost peer a [merged 9 repeated lines in 10s]",
-                "W | rafthttp: lost peer b",
-                "W | rafthttp: lost peer a [merged 4 repeated lines in 6s]",
+            lines == [
+                "lost peer a",
+                "lost peer a [merged 9 repeated lines in 10s]",
+                "lost peer a [merged 9 repeated lines in 10s]",
+                "lost peer b",
+                "lost peer a [merged 4 repeated lines in 6s]",
             ])
     }
 
-    @Test func oneLeftOutLineIsASingular() throws {
-        let log = limited()
-        for second in [0, 1, 11] { log.log(.info, "m", now: start + .seconds(second)) }
-        #expect(try pipe.texts().last == "I | rafthttp: m [merged 1 repeated line in 11s]")
+    @Test func oneLeftOutLineIsASingular() {
+        let lines = [0, 1000, 11_000].flatMap { written("m", at: $0) }
+        #expect(lines.last == "m [merged 1 repeated line in 11s]")
     }
 
-    @Test func whatIsBelowTheLevelIsNeitherWrittenNorCounted() throws {
-        let log = limited()
-        for _ in 0..<3 { log.log(.debug, "m", now: start) }
-        log.flush(now: start + .seconds(60))
-        #expect(try pipe.texts().isEmpty)
+    @Test func whatDoesNotComeAgainIsWrittenForItsCount() {
+        let lines = [0, 1, 2].flatMap { written("a", at: $0) } + written("b", at: 9000)
+        #expect(lines == ["a", "b"])
+        #expect(written("c", at: 12_000) == ["a [merged 2 repeated lines in 12s]", "c"])
+        // Nothing is left of it: the next one is a first one.
+        #expect(written("a", at: 13_000) == ["a"])
+        #expect(written("d", at: 60_000) == ["d"])
     }
 
-    @Test func memoryIsBounded() throws {
-        let log = limited()
-        for number in 0..<300 { log.log(.info, "\(number)", now: start + .milliseconds(number)) }
-        // The 44 oldest are forgotten, so they are written again; the newest is remembered.
-        log.log(.info, "0", now: start + .seconds(1))
-        log.log(.info, "299", now: start + .seconds(1))
-        let texts = try pipe.texts()
-        #expect(texts.count == 301)
-        #expect(texts.last == "I | rafthttp: 0")
+    @Test func levelAndPackageAreALinesOwn() {
+        let lines = [
+            line("m"), RepetitionLimit.Line(level: .error, package: "rafthttp", message: "m"),
+            RepetitionLimit.Line(level: .warning, package: "raft", message: "m"),
+        ]
+        for line in lines { #expect(limit.take(line, now: start).omission != nil) }
+        for line in lines { #expect(limit.take(line, now: start).omission == nil) }
+    }
+
+    @Test func memoryIsBounded() {
+        _ = written("0", at: 0)
+        _ = written("0", at: 0)
+        let lines = (1...299).flatMap { written("\($0)", at: $0) }
+        // The 44 oldest are forgotten, the first of them with its count.
+        #expect(lines.count == 300)
+        #expect(lines.contains("0 [merged 1 repeated line in 1s]"))
+        #expect(written("299", at: 1000).isEmpty)
+        #expect(written("0", at: 1000) == ["0"])
+    }
+
+    @Test func loggersOfOneLimitLeaveLinesOut() throws {
+        let pipe = LogPipe()
+        func logger() -> Logger {
+            Logs.logger("rafthttp", levels: LogLevels(), sink: pipe.sink, limit: limit)
+        }
+        for port in 0..<3 { logger().warning("refused a caller", metadata: ["port": "\(port)"]) }
+        for _ in 0..<3 { logger().debug("below the level") }
+        pipe.sink.write(limit.removeAll())
+        #expect(
+            try pipe.texts() == [
+                "W | rafthttp: refused a caller port=0",
+                "W | rafthttp: refused a caller [merged 2 repeated lines in 1s]",
+            ])
     }
 }

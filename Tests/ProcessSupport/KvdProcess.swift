@@ -1,4 +1,5 @@
 package import Foundation
+import Synchronization
 
 /// A running `kvd` (or any server with its flags), killed with its owner.
 package final class KvdProcess {
@@ -36,6 +37,7 @@ package final class KvdProcess {
     }
 
     package var isRunning: Bool { process.isRunning }
+    package var processID: Int32 { process.processIdentifier }
     package var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
     package func kill(_ signal: Int32) {
@@ -135,27 +137,49 @@ package final class KvdCluster {
 }
 
 /// Ports that nothing listens on.
+///
+/// Below those that the system gives to connections by itself: a member that is killed finds its port
+/// again, however many connections were made in the meantime.
 package enum FreePorts {
-    /// Asks the system for `count` different ports, and lets go of them.
+    /// Given out before, by this process.
+    private static let taken = Mutex<Set<Int>>([])
+
+    /// Finds `count` different ports, and lets go of them.
     package static func take(_ count: Int) throws -> [Int] {
-        var sockets: [Int32] = []
-        defer { sockets.forEach { close($0) } }
-        var ports: [Int] = []
-        while ports.count < count {
-            let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            sockets.append(socket)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_addr.s_addr = inet_addr("127.0.0.1")
-            var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let bound = withUnsafeMutablePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(socket, $0, size) == 0 && getsockname(socket, $0, &size) == 0
-                }
+        let range = 10_000..<max(20_000, firstOfConnections)
+        return try taken.withLock { taken in
+            var ports: [Int] = []
+            // A machine on which so many are taken has another trouble.
+            for _ in 0..<10_000 where ports.count < count {
+                let port = Int.random(in: range)
+                guard !taken.contains(port), canListen(on: port) else { continue }
+                taken.insert(port)
+                ports.append(port)
             }
-            guard bound else { throw LoopbackHTTP.Failed(description: "no free port") }
-            ports.append(Int(UInt16(bigEndian: address.sin_port)))
+            guard ports.count == count else {
+                throw LoopbackHTTP.Failed(description: "no free port")
+            }
+            return ports
         }
-        return ports
+    }
+
+    private static let firstOfConnections: Int = {
+        let text = try? String(
+            contentsOfFile: "/proc/sys/net/ipv4/ip_local_port_range", encoding: .utf8)
+        return text?.split(whereSeparator: \.isWhitespace).first.flatMap { Int($0) } ?? 32_768
+    }()
+
+    private static func canListen(on port: Int) -> Bool {
+        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(socket) }
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(port).bigEndian
+        address.sin_addr.s_addr = inet_addr("127.0.0.1")
+        return withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
     }
 }

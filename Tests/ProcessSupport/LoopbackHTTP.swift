@@ -74,6 +74,15 @@ package final class LoopbackHTTP {
         return try readResponse(to: method)
     }
 
+    /// Sends a body of JSON.
+    package func json(_ method: String, _ path: String, _ body: String) throws -> Response {
+        let head =
+            "\(method) \(path) HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\n"
+            + "Content-Length: \(body.utf8.count)\r\n\r\n"
+        try send(Array((head + body).utf8))
+        return try readResponse(to: method)
+    }
+
     package func send(
         _ method: String, _ path: String, form: String? = nil, headers: [String: String] = [:]
     ) throws {

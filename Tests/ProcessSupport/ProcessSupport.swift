@@ -29,6 +29,8 @@ package enum ProcessSupport {
 /// A folder that goes away with its owner.
 package final class TemporaryFolder {
     package let url: URL
+    /// Set after a failure that wants a look.
+    package var isKept = false
 
     package init() throws {
         url = FileManager.default.temporaryDirectory
@@ -36,7 +38,7 @@ package final class TemporaryFolder {
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     }
 
-    deinit { try? FileManager.default.removeItem(at: url) }
+    deinit { if !isKept { try? FileManager.default.removeItem(at: url) } }
 
     package func path(_ name: String) -> String { url.appendingPathComponent(name).path }
 }

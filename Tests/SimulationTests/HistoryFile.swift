@@ -1,5 +1,5 @@
 import FixtureSupport
-import Simulation
+import Histories
 import Testing
 
 /// A history from `Fixtures/simulation/histories`, and whether it is linearizable.

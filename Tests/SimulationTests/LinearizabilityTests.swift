@@ -1,4 +1,4 @@
-import Simulation
+import Histories
 import StorageIO
 import Testing
 

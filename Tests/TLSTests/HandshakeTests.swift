@@ -186,8 +186,7 @@ import Testing
         let listener = try await Listener.bind(
             EndpointURL("http://127.0.0.1:0"), on: MultiThreadedEventLoopGroup.singleton
         ) { channel in
-            channel.writeAndFlush(
-                ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\n\r\n"), promise: nil)
+            try channel.pipeline.syncOperations.addHandler(PlainAnswer())
         }.get()
         let url = EndpointURL(scheme: .https, host: "127.0.0.1", port: listener.url.port)
         let answer = try await call(url, with: files(member))
@@ -256,5 +255,16 @@ import Testing
             server.security.reloadIfChanged()
             #expect(server.log.text.contains("took up new certificate files: subject CN=b"))
         }
+    }
+}
+
+/// Answers in plain HTTP whatever is sent.
+private final class PlainAnswer: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let answer = ByteBuffer(string: "HTTP/1.1 400 Bad Request\r\n\r\n")
+        context.writeAndFlush(wrapOutboundOut(answer), promise: nil)
     }
 }

@@ -74,7 +74,11 @@ final class SecureServer {
 }
 
 /// Calls `url` as a member with these files does; the answer's body, or why there is none.
-func call(_ url: EndpointURL, with files: TLSFiles) async throws -> String {
+///
+/// - Parameter proxy: an HTTP proxy to have a tunnel from.
+func call(
+    _ url: EndpointURL, with files: TLSFiles, through proxy: EndpointURL? = nil
+) async throws -> String {
     let security = try PortSecurity(files, logger: LogFile().logger)
     let client = PeerClient(
         eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
@@ -82,7 +86,9 @@ func call(_ url: EndpointURL, with files: TLSFiles) async throws -> String {
             try security.call(channel, host: url.host, timeout: .seconds(60))
         }))
     do {
-        let answer = try await client.get("/", from: url, timeout: .seconds(60)).get()
+        let call = HTTPCall(
+            .get, "/", connectTimeout: .seconds(60), answerTimeout: .seconds(60))
+        let answer = try await client.send(call, to: url, through: proxy).get()
         return String(decoding: answer.body, as: UTF8.self)
     } catch {
         return "\(error)"

@@ -194,6 +194,122 @@ import Testing
         }
     }
 
+    /// A member that joins may have come only as far as members who are gone when its leader calls.
+    @Test func hostsAreTakenAtTheirWord() async throws {
+        try await withNodes(2) { nodes in
+            let (leader, joiner) = (nodes[0], nodes[1])
+            let host = leader.peer
+            joiner.recorder.change { $0.standings[host.id] = .unknown }
+            try await joiner.run { $0.join([host]) }
+            let dead = EndpointURL(scheme: .http, host: "127.0.0.1", port: 1)
+            try await joiner.update([Peer(id: MemberID(9), urls: [dead])])
+            try await leader.run { [peer = joiner.peer] in $0.addRemotes([peer]) }
+            try await leader.send([heartbeat(leader, joiner, 7)])
+            try await eventually("it is taken") { joiner.seen.messages.map(\.commit) == [7] }
+        }
+    }
+
+    /// So may one that was down while all others were replaced: those it was configured with know more
+    /// than those in its log.
+    @Test func refereesAreAskedToo() async throws {
+        let referee = try await TestNode.start(MemberID(5))
+        let url = referee.url
+        try await withNodes(2, change: { $0.referees = [url] }) { nodes in
+            let (leader, behind) = (nodes[0], nodes[1])
+            let listed = [leader, behind].map {
+                Member(id: $0.id, peerURLs: [$0.url.description])
+            }
+            behind.recorder.change { $0.members = [Member(id: MemberID(9), peerURLs: [])] }
+            referee.recorder.change { $0.members = listed }
+            let dead = EndpointURL(scheme: .http, host: "127.0.0.1", port: 1)
+            try await behind.update([Peer(id: MemberID(9), urls: [dead])])
+            try await leader.run { [peer = behind.peer] in $0.addRemotes([peer]) }
+            try await eventually("it is taken") {
+                try await leader.send([heartbeat(leader, behind, 7)])
+                return !behind.seen.messages.isEmpty
+            }
+        }
+        try await referee.stop()
+    }
+
+    /// What came after the messages that only a kvd understands, once they must have been passed over.
+    private func kinds(
+        _ messages: [Message], from node: TestNode, to other: TestNode
+    ) async throws -> [Message.Kind] {
+        let before = other.seen.messages.count
+        try await node.send(messages + [heartbeat(node, other, UInt64(before) + 100)])
+        try await eventually("the heartbeat") {
+            other.seen.messages.last?.commit == UInt64(before) + 100
+        }
+        return other.seen.messages.dropFirst(before).map(\.kind)
+    }
+
+    @Test func whatOnlyKvdsUnderstandGoesOnlyToThem() async throws {
+        try await withNodes(2) { nodes in
+            let url = nodes[0].url
+            let etcd = try await TestNode.start(MemberID(7)) { $0.features = [] }
+            try await etcd.update([Peer(id: nodes[0].id, urls: [url])])
+            nodes[1].recorder.change { $0.standings[MemberID(7)] = .unknown }
+            try await nodes[0].update([nodes[1].peer, etcd.peer])
+            try await nodes[1].update([nodes[0].peer])
+            for other in [nodes[1], etcd] {
+                try await eventually("streams") { try await nodes[0].serves(other.id) }
+                let kvds = Message.Kind.allCases.filter(\.isKvds)
+                #expect(kvds.count == 6)
+                let messages = kvds.map {
+                    Message($0, to: other.id, from: nodes[0].id, term: 3, context: [1])
+                }
+                let came = try await kinds(messages, from: nodes[0], to: other)
+                #expect(came == (other.id == etcd.id ? [] : kvds) + [.heartbeat])
+            }
+            try await etcd.stop()
+        }
+    }
+
+    /// A member that cannot be dialled, but dials.
+    @Test func aStreamSaysItselfWhoseItIs() async throws {
+        try await withNodes(2) { nodes in
+            let dead = EndpointURL(scheme: .http, host: "127.0.0.1", port: 1)
+            let id = nodes[1].id
+            try await nodes[0].update([Peer(id: id, urls: [dead])])
+            try await nodes[1].update([nodes[0].peer])
+            try await eventually("streams") { try await nodes[0].serves(id) }
+            try await eventually("dials that failed") {
+                try await nodes[0].run { transport in
+                    guard let link = transport[member: id] else { return false }
+                    return !link.isIdentified && link.messageDialer.lastFault != nil
+                }
+            }
+            let answer = Message(.readIndexResponse, to: id, from: nodes[0].id, term: 3)
+            #expect(
+                try await kinds([answer], from: nodes[0], to: nodes[1])
+                    == [.readIndexResponse, .heartbeat])
+        }
+    }
+
+    /// A kvd that went away may come back as an etcd: nothing of the kind is posted to the unknown.
+    @Test func whoComesBackIsUnknownAtFirst() async throws {
+        try await withNodes(2) { nodes in
+            try await connect(nodes)
+            try await eventually("features") { nodes[0].seen.features[nodes[1].id] == .supported }
+            let id = nodes[1].id
+            try await nodes[1].stop()
+            try await eventually("all connections with it are gone") {
+                try await nodes[0].run { transport in
+                    guard let link = transport[member: id] else { return false }
+                    return link.appendStream == nil && link.messageStream == nil
+                        && !link.appendDialer.isOpen && !link.messageDialer.isOpen
+                }
+            }
+            try await nodes[0].run { transport in
+                let before = transport[member: id]?.statistics.sentMessageCount
+                #expect(before != nil)
+                transport.send([Message(.preVote, to: id, from: MemberID(1), term: 3)])
+                #expect(transport[member: id]?.statistics.sentMessageCount == before)
+            }
+        }
+    }
+
     @Test func aRemovedPeerIsLetGo() async throws {
         try await withNodes(3) { nodes in
             try await connect(nodes)

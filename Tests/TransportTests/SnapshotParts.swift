@@ -7,6 +7,7 @@ import Synchronization
 /// A snapshot's bytes, made up where they are read: a big one needs no memory.
 final class MadeUpSource: SnapshotSource {
     let sizeBytes: Int
+    let identity: String
     private let readTo = Mutex(0)
     private let failsAt: Int
     private let endsAt: Int
@@ -18,7 +19,9 @@ final class MadeUpSource: SnapshotSource {
     /// - Parameters:
     ///   - failsAt: reads from here on throw.
     ///   - endsAt: what the file really has.
-    init(_ sizeBytes: Int, failsAt: Int = .max, endsAt: Int = .max) {
+    ///   - name: stands for what it was made of.
+    init(_ sizeBytes: Int, failsAt: Int = .max, endsAt: Int = .max, name: String = "made-up") {
+        identity = "\(name)-\(sizeBytes)"
         (self.sizeBytes, self.failsAt, self.endsAt) = (sizeBytes, failsAt, endsAt)
     }
 
@@ -45,6 +48,8 @@ final class CheckingSink: SnapshotSink {
         var firstWrong: Int?
         var finishedCount = 0
         var abandonedCount = 0
+        var suspendedCount = 0
+        var appendCount = 0
         /// Calls after the last one.
         var lateCount = 0
     }
@@ -71,6 +76,7 @@ final class CheckingSink: SnapshotSink {
         beforeAppend()
         try state.withLock { state in
             if state.finishedCount + state.abandonedCount > 0 { state.lateCount += 1 }
+            state.appendCount += 1
             guard state.receivedBytes + bytes.count <= failsAt else { throw Full() }
             for (place, byte) in bytes.enumerated() where state.firstWrong == nil {
                 let offset = state.receivedBytes + place
@@ -85,7 +91,40 @@ final class CheckingSink: SnapshotSink {
         state.withLock { $0.finishedCount += 1 }
     }
 
+    func suspend() { state.withLock { $0.suspendedCount += 1 } }
+
     func abandon() { state.withLock { $0.abandonedCount += 1 } }
+}
+
+/// Keeps the sink of a transfer that was cut off for the one that goes on with it, as kvd does.
+final class ResumingSinks: Sendable {
+    struct State {
+        var sink = CheckingSink()
+        var identity = ""
+        /// Of each transfer that came in.
+        var offsets: [Int] = []
+    }
+
+    private let state = Mutex(State())
+
+    var seen: State { state.withLock { $0 } }
+
+    func offset(of identity: String) -> Int {
+        state.withLock { $0.identity == identity ? $0.sink.seen.receivedBytes : 0 }
+    }
+
+    func take(_ part: SnapshotPart) -> SnapshotSinkVerdict {
+        state.withLock { state in
+            state.offsets.append(part.offset)
+            if part.identity != state.identity {
+                (state.identity, state.sink) = (part.identity, CheckingSink())
+            }
+            guard state.sink.seen.receivedBytes == part.offset else {
+                return .refuse(reason: "there are \(state.sink.seen.receivedBytes) bytes")
+            }
+            return .accept(state.sink)
+        }
+    }
 }
 
 extension Message {

@@ -1,5 +1,6 @@
 import Cluster
 import NIOCore
+import NIOPosix
 import RaftModel
 import Synchronization
 import Testing
@@ -41,6 +42,23 @@ import Testing
             #expect(sink.seen.receivedBytes == sizeBytes && sink.seen.firstWrong == nil)
             #expect(sink.seen.finishedCount == 1 && sink.seen.abandonedCount == 0)
             #expect(try await nodes[1].run { $0.receivingFrom.isEmpty })
+        }
+    }
+
+    /// Others may block all threads of NIO's own pool for as long as they like.
+    @Test func needsNoThreadOfOthers() async throws {
+        let gate = Gate()
+        defer { gate.open() }
+        for _ in 0..<NIOSingletons.blockingPoolThreadCountSuggestion {
+            NIOThreadPool.singleton.submit { _ in gate.wait() }
+        }
+        try await eventually("they are blocked") { gate.isWaitedFor }
+        try await withNodes(2) { nodes in
+            try await connect(nodes)
+            let sink = CheckingSink()
+            accept(sink, at: nodes[1])
+            try await send(MadeUpSource(1000), from: nodes[0], to: nodes[1].id)
+            try await eventually("the report") { nodes[0].seen.snapshots == [true] }
         }
     }
 
@@ -136,13 +154,13 @@ import Testing
             accept(sink, at: nodes[1])
             try await send(source, from: nodes[0], to: nodes[1].id)
             try await eventually("the report") { nodes[0].seen.snapshots == [false] }
-            try await eventually("abandoned") { sink.seen.abandonedCount == 1 }
+            try await eventually("suspended") { sink.seen.suspendedCount == 1 }
             #expect(sink.seen.finishedCount == 0 && nodes[1].seen.messages.isEmpty)
         }
     }
 
     /// While the disk is at work, too: what it was given comes to its end first.
-    @Test(arguments: [false, true]) func stoppingAbandons(stopsSender: Bool) async throws {
+    @Test(arguments: [false, true]) func stoppingSuspends(stopsSender: Bool) async throws {
         try await withNodes(2) { nodes in
             try await connect(nodes)
             let gate = Gate()
@@ -160,7 +178,7 @@ import Testing
                 }
             }
             gate.open()
-            try await eventually("abandoned") { sink.seen.abandonedCount == 1 }
+            try await eventually("suspended") { sink.seen.suspendedCount == 1 }
             #expect(sink.seen.finishedCount == 0 && sink.seen.lateCount == 0)
             #expect(nodes[1].seen.messages.isEmpty)
             #expect(nodes[0].seen.snapshots == (stopsSender ? [] : [false]))
@@ -194,12 +212,79 @@ import Testing
             }
             try await send(MadeUpSource(2 << 20), from: nodes[0], to: MemberID(2))
             try await eventually("the report") { nodes[0].seen.snapshots == [false] }
-            let head = try #require(server.requestHeads.first)
+            let heads = server.requestHeads
+            #expect(heads.first?.hasPrefix("GET /raft/snapshot/kvd?made-up-2097152 ") == true)
+            let head = try #require(heads.last)
             #expect(head.hasPrefix("POST /raft/snapshot/kvd HTTP/1.1\r\n"))
             #expect(head.lowercased().contains("x-etcd-cluster-id: c1"))
             #expect(head.contains("Content-Length: "))
         }
         try await server.stop()
+    }
+
+    /// Goes through `proxy`, which cuts it off after so many bytes, time and again.
+    private func resume(
+        cutAfter cuts: [Int], _ sources: [MadeUpSource]
+    ) async throws -> (sinks: ResumingSinks.State, passedBytes: Int) {
+        let sinks = ResumingSinks()
+        var passedBytes = 0
+        try await withNodes(2, change: { $0.bounds.snapshotBytesPerSecond = 1 << 40 }) { nodes in
+            try await nodes[1].update([nodes[0].peer])
+            nodes[1].recorder.change { $0.resuming = sinks }
+            let proxy = try await CuttingProxy.start(to: nodes[1].url, cuts: cuts)
+            try await nodes[0].run { [id = nodes[1].id, url = proxy.url] in
+                $0.addRemotes([Peer(id: id, urls: [url])])
+            }
+            for attempt in 0...cuts.count {
+                let source = sources[min(attempt, sources.count - 1)]
+                try await send(source, from: nodes[0], to: nodes[1].id)
+                try await eventually("report \(attempt)") {
+                    nodes[0].seen.snapshots.count == attempt + 1
+                }
+                try await eventually("room") {
+                    try await nodes[1].run { $0.receivingFrom.isEmpty }
+                }
+            }
+            let reports = Array(repeating: false, count: cuts.count) + [true]
+            #expect(nodes[0].seen.snapshots == reports)
+            passedBytes = proxy.passedBytes
+            try await proxy.stop()
+        }
+        return (sinks.seen, passedBytes)
+    }
+
+    @Test(arguments: [[300], [1 << 20, 700], [3 << 20, 1 << 20, 6 << 20], [11 << 20]])
+    func goesOnWhereItWasCutOff(cuts: [Int]) async throws {
+        let size = 12 << 20
+        let (seen, passedBytes) = try await resume(cutAfter: cuts, [MadeUpSource(size)])
+        #expect(seen.sink.seen.receivedBytes == size && seen.sink.seen.firstWrong == nil)
+        #expect(seen.sink.seen.finishedCount == 1 && seen.sink.seen.lateCount == 0)
+        #expect(seen.offsets.count <= cuts.count + 1 && seen.offsets == seen.offsets.sorted())
+        #expect(cuts[0] < 1 << 20 || seen.offsets.last ?? 0 > cuts[0] / 2)
+        #expect(passedBytes < size + size / 5)
+    }
+
+    /// Another snapshot, whatever its index, is never joined to what is there of the first.
+    @Test func anotherFileBeginsAnew() async throws {
+        let size = 4 << 20
+        let (seen, _) = try await resume(
+            cutAfter: [2 << 20], [MadeUpSource(size), MadeUpSource(size, name: "another")])
+        #expect(seen.offsets == [0, 0])
+        #expect(seen.sink.seen.receivedBytes == size && seen.sink.seen.firstWrong == nil)
+    }
+
+    /// What is left of the machine and the network is for raft.
+    @Test func isPaced() async throws {
+        try await withNodes(2, change: { $0.bounds.snapshotBytesPerSecond = 8 << 20 }) { nodes in
+            try await connect(nodes)
+            let sink = CheckingSink()
+            accept(sink, at: nodes[1])
+            let started = ContinuousClock.now
+            try await send(MadeUpSource(4 << 20), from: nodes[0], to: nodes[1].id)
+            try await eventually("the report") { nodes[0].seen.snapshots == [true] }
+            // Half a second, but for the first piece; it may take any time longer.
+            #expect(ContinuousClock.now - started >= .milliseconds(450))
+        }
     }
 
     /// As etcd's leader sends them, and as it takes them: all in one body.

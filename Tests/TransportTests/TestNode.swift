@@ -43,6 +43,8 @@ final class Recorder: PeerTransportDelegate, Sendable {
         var clusterVersion: SemanticVersion?
         /// Says what becomes of a snapshot that comes in; without it all are refused.
         var sinks: (@Sendable (Message, _ sizeBytes: Int) -> SnapshotSinkVerdict)?
+        /// Takes them instead, and goes on with what was cut off.
+        var resuming: ResumingSinks?
     }
 
     private let state = Mutex(State())
@@ -68,11 +70,14 @@ final class Recorder: PeerTransportDelegate, Sendable {
     }
 
     func snapshotSink(
-        for message: Message, from peer: MemberID, sizeBytes: Int
+        for message: Message, from peer: MemberID, _ part: SnapshotPart
     ) -> SnapshotSinkVerdict {
+        if let resuming = seen.resuming { return resuming.take(part) }
         guard let sinks = seen.sinks else { return .refuse(reason: "none is wanted") }
-        return sinks(message, sizeBytes)
+        return sinks(message, part.sizeBytes)
     }
+
+    func snapshotOffset(of identity: String) -> Int { seen.resuming?.offset(of: identity) ?? 0 }
 
     func removedFromCluster() { state.withLock { $0.removalCount += 1 } }
 

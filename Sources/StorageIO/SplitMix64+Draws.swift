@@ -1,5 +1,3 @@
-package import StorageIO
-
 extension SplitMix64 {
     /// A stream of its own for `purpose`: draws from one do not move the others.
     package init(seed: UInt64, purpose: UInt64) {
