@@ -16,13 +16,9 @@ package enum RequestBytes {
         to channel: any Channel, _ took: @escaping (Reading) -> Void
     ) throws {
         let leftover = DecoderLeftover()
-        var limits = NIOHTTPDecoderLimitConfiguration()
         let configuration = ClientServerConfiguration()
-        limits.maxHeaderFieldSize = configuration.headerFieldBytesMax
-        limits.maxHeaderListSize = configuration.headerBytesMax
-        limits.maxHeaderFieldCount = configuration.headerFieldsMax
         try channel.pipeline.syncOperations.addHandlers([
-            ByteToMessageHandler(RequestDecoder(limits: limits, leftover: leftover)),
+            ByteToMessageHandler(RequestDecoder(configuration, leftover: leftover)),
             IntakeHandler(leftover, took),
         ])
     }
@@ -97,9 +93,10 @@ private final class IntakeHandler: ChannelInboundHandler {
     func channelReadComplete(context: ChannelHandlerContext) { _ = leftover.takeHadBytes() }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError else { return }
-        _ = leftover.fault()
-        tell(intake.failed(.malformed))
+        guard let error = error as? HTTPParserError else { return }
+        let fault = leftover.fault(
+            for: error, isIdle: intake.isIdle, partsInRead: 0, origins: CrossOrigins([]))
+        tell(intake.failed(fault))
     }
 
     private func tell(_ action: RequestIntake.Action) {

@@ -10,6 +10,8 @@ package struct FuzzTarget: Sendable {
     package var inputBytesMax = 4096
     /// Of how many beginnings of an input it must be told; all of them, if the input has fewer.
     package var beginningsMax = 512
+    /// How much of the time it is worth.
+    package var weight = 1
     /// Memory that a reader may have at once, for each byte of its input, and beside that.
     package var memoryPerByte = 64
     package var memoryBytesBeside = 1 << 20

@@ -26,6 +26,7 @@ extension FuzzTarget {
         }
         // A member's queues; what it says of each message.
         (target.memoryPerByte, target.memoryBytesBeside) = (2048, 8 << 20)
+        target.weight = 4
         return target
     }()
 }

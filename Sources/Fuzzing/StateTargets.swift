@@ -211,6 +211,7 @@ extension FuzzTarget {
         }
         // The blocks of LZ4, twice, and a disk in memory.
         (target.memoryPerByte, target.memoryBytesBeside) = (256, 64 << 20)
+        target.weight = 4
         target.mend = { mendSnapshotFile(&$0) }
         return target
     }()

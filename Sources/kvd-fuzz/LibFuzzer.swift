@@ -1,6 +1,10 @@
 import Fuzzing
 import Glibc
 
+#if LIBFUZZER
+    import ArgumentParser
+#endif
+
 /// LLVM's libFuzzer, which prefers inputs that lead to where none has been. Built in by
 /// `swift build --sanitize fuzzer -Xswiftc -DLIBFUZZER`, which `Scripts/fuzz` does.
 enum LibFuzzer {
@@ -17,6 +21,8 @@ enum LibFuzzer {
         var mutator: FuzzMutator
     }
     nonisolated(unsafe) private static var session: Session?
+
+    static var isRunning: Bool { session != nil }
 
     /// Runs until libFuzzer has had enough, or a promise was broken. It ends the process itself;
     /// `atEnd` is called before.
@@ -86,7 +92,18 @@ enum LibFuzzer {
         LibFuzzer.mutate(bytes, count, capacity, draw) { mutateAsItsOwn($0, $1, $2) }
     }
 
-    /// libFuzzer's own `main` asks for it, should that be linked.
+    /// libFuzzer comes with a `main`, which is the one that is linked; it calls this first.
+    @_cdecl("LLVMFuzzerInitialize")
+    public func initialize(
+        _ argc: UnsafeMutablePointer<Int32>,
+        _ argv: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>
+    ) -> Int32 {
+        if LibFuzzer.isRunning { return 0 }
+        KvdFuzz.main()
+        exit(0)
+    }
+
+    /// That `main` asks for it.
     @_cdecl("LLVMFuzzerTestOneInput")
     public func take(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
         LibFuzzer.take(bytes, count)

@@ -53,7 +53,7 @@ struct Work {
     private func guided(_ corpus: [FuzzCorpus.Input]) throws {
         var words = [
             "-seed=\(UInt32(truncatingIfNeeded: seed) | 1)", "-max_len=\(target.inputBytesMax)",
-            "-rss_limit_mb=2048", "-timeout=60", "-print_final_stats=0", "-verbosity=0",
+            "-rss_limit_mb=2048", "-timeout=60", "-print_final_stats=0", "-verbosity=0", "-print_funcs=0",
             "-artifact_prefix=\(command.keep)/", "-handle_segv=0", "-handle_ill=0",
             "-handle_abrt=0",
             "-handle_bus=0", "-handle_fpe=0",
