@@ -21,10 +21,11 @@ package struct FuzzTarget: Sendable {
     package var check: @Sendable (UnsafeRawBufferPointer) throws -> Bool
 
     init(
-        _ name: String, _ purpose: String, tokens: [String] = [],
+        _ name: String, _ purpose: String, tokens: [String] = [], weight: Int = 1,
         check: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Bool
     ) {
         (self.name, self.purpose, self.check) = (name, purpose, check)
+        self.weight = weight
         self.tokens = tokens.map { Array($0.utf8) }
     }
 
