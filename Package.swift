@@ -151,8 +151,8 @@ let package = Package(
             "Fuzzing",
             [
                 "ClientAPI", "Transport", "Discovery", "Configuration", "StateFiles", "State",
-                "Storage", "StorageIO", "KeyStore", "Auth", "Cluster", "RaftModel", "ProtoWire",
-                nioCore, nioEmbedded,
+                "Storage", "StorageIO", "KeyStore", "Auth", "Cluster", "Raft", "RaftModel",
+                "ProtoWire", nioCore, nioEmbedded,
             ]),
         program("kvd-fuzz", ["CAllocations", "Fuzzing", "StorageIO", arguments]),
         program("kvd-bench", ["BenchCore", arguments]),

@@ -80,7 +80,6 @@ private final class IntakeHandler: ChannelInboundHandler {
     private let leftover: DecoderLeftover
     private let took: (RequestBytes.Reading) -> Void
     private var intake = RequestIntake.idle
-    private var partsInRead = 0
 
     init(_ leftover: DecoderLeftover, _ took: @escaping (RequestBytes.Reading) -> Void) {
         (self.leftover, self.took) = (leftover, took)
@@ -88,19 +87,15 @@ private final class IntakeHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         leftover.partsCount += 1
-        partsInRead += 1
         tell(intake.received(unwrapInboundIn(data)))
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) {
-        _ = leftover.takeHadBytes()
-        partsInRead = 0
-    }
+    func channelReadComplete(context: ChannelHandlerContext) { _ = leftover.takeHadBytes() }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard let error = error as? HTTPParserError else { return }
         let fault = leftover.fault(
-            for: error, isIdle: intake.isIdle, partsInRead: partsInRead, origins: CrossOrigins([]))
+            for: error, isIdle: intake.isIdle, partsInRead: 0, origins: CrossOrigins([]))
         tell(intake.failed(fault))
     }
 

@@ -114,6 +114,8 @@ package struct CivilTime: Equatable, Sendable {
             let minutes = number(place + 4..<place + 6)
         else { return nil }
         let offset = Int64(hours * 3600 + minutes * 60) * 1_000_000_000
-        return bytes[place] == 0x2b ? moment - offset : moment + offset
+        let (result, overflows) = moment.subtractingReportingOverflow(
+            bytes[place] == 0x2b ? offset : -offset)
+        return overflows ? nil : result
     }
 }

@@ -8,6 +8,10 @@ package struct FuzzTarget: Sendable {
     package var tokens: [[UInt8]] = []
     /// The longest input; longer ones are cut.
     package var inputBytesMax = 4096
+    /// Of how many beginnings of an input it must be told; all of them, if the input has fewer.
+    package var beginningsMax = 512
+    /// How much of the time it is worth.
+    package var weight = 1
     /// Memory that a reader may have at once, for each byte of its input, and beside that.
     package var memoryPerByte = 64
     package var memoryBytesBeside = 1 << 20
@@ -17,17 +21,18 @@ package struct FuzzTarget: Sendable {
     package var check: @Sendable (UnsafeRawBufferPointer) throws -> Bool
 
     init(
-        _ name: String, _ purpose: String, tokens: [String] = [],
+        _ name: String, _ purpose: String, tokens: [String] = [], weight: Int = 1,
         check: @escaping @Sendable (UnsafeRawBufferPointer) throws -> Bool
     ) {
         (self.name, self.purpose, self.check) = (name, purpose, check)
+        self.weight = weight
         self.tokens = tokens.map { Array($0.utf8) }
     }
 
     package static let all: [FuzzTarget] = [
         .wire, .appendStream, .messageStream, .httpRequest, .keysForm, .requestTarget, .memberJSON,
         .authJSON, .registryJSON, .dns, .texts, .commandLine, .log, .marks, .snapshotFile, .state,
-        .apply, .etcdSnapshot, .etcdStore,
+        .apply, .raft, .etcdSnapshot, .etcdStore,
     ]
 
     package static func named(_ name: String) -> FuzzTarget? {

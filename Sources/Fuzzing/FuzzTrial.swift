@@ -87,7 +87,7 @@ package final class FuzzTrial {
     package func runBeginnings(of input: [UInt8]) throws {
         try run(input)
         // All of short ones, some of long ones.
-        for count in stride(from: 0, to: input.count, by: 1 + input.count / 512) {
+        for count in stride(from: 0, to: input.count, by: 1 + input.count / target.beginningsMax) {
             try run(Array(input[..<count]))
         }
     }

@@ -26,7 +26,7 @@ extension FuzzTarget {
             try requireStable(read, storage)
             return true
         }
-        target.inputBytesMax = 1 << 14
+        (target.inputBytesMax, target.weight) = (1 << 14, 4)
         // A disk in memory, and windows on its files.
         (target.memoryPerByte, target.memoryBytesBeside) = (256, 64 << 20)
         target.mend = { mendLog(&$0) }

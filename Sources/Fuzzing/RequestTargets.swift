@@ -27,6 +27,7 @@ extension FuzzTarget {
             try require(whole == cut, "in one piece: \(whole); cut: \(cut)")
             return whole.contains { $0 != .refused }
         }
+        target.beginningsMax = 128
         // The texts of requests, for comparison, are most of it.
         target.memoryPerByte = 1024
         return target

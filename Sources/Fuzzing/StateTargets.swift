@@ -56,15 +56,31 @@ extension FuzzTarget {
         }
     }
 
-    /// A state that was read is one to go on from: it can be restored, and keys expire.
+    /// A state that was read is one to go on from: it can be restored and written as etcd's, keys are
+    /// written and deleted in it, and expire.
     static func requireUsable(_ image: StateImage) throws(FuzzFinding) {
         let state = MemberState(options: Store.Options())
         state.restore(image, monotonic: 1)
         let written = state.image()
         try require(written.contentHash == image.contentHash, "another hash when restored")
-        // Its events as etcd has them.
         _ = EtcdSnapshot.encodeStore(written)
+        for command in laterCommands {
+            let entry = Entry(
+                term: image.term, index: state.appliedIndex + 1, data: command.encoded())
+            _ = state.apply(entry, monotonic: 2, wall: 2)
+        }
     }
+
+    private static let laterCommands: [Request] = {
+        var put = Request(id: 1, method: .put, path: Array("/1/a/later".utf8), value: [0x76])
+        put.expiration = 2_000_000_000_000_000_000
+        var delete = Request(id: 2, method: .delete, path: Array("/1/a".utf8))
+        (delete.isDirectory, delete.recursive) = (true, true)
+        let post = Request(id: 3, method: .post, path: Array("/1".utf8), value: [0x76])
+        var sync = Request(id: 4, method: .sync)
+        sync.time = 4_000_000_000_000_000_000
+        return [put, delete, post, sync]
+    }()
 
     /// Entries of a log, each behind its length in two bytes, applied one after the other. The first
     /// byte of each says whether it is a command or a change of members.
@@ -195,6 +211,7 @@ extension FuzzTarget {
         }
         // The blocks of LZ4, twice, and a disk in memory.
         (target.memoryPerByte, target.memoryBytesBeside) = (256, 64 << 20)
+        target.weight = 4
         target.mend = { mendSnapshotFile(&$0) }
         return target
     }()

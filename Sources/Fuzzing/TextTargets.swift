@@ -111,7 +111,7 @@ extension FuzzTarget {
             _ = configuration.findings(machine)
             return true
         }
-        target.inputBytesMax = 1024
+        (target.inputBytesMax, target.beginningsMax) = (1024, 16)
         // Every flag has its texts, and the parser makes a type of each.
         (target.memoryPerByte, target.memoryBytesBeside) = (1024, 4 << 20)
         return target

@@ -4,8 +4,9 @@ import Transport
 
 extension FuzzTarget {
     /// Every message of raft's, and commands.
-    static let wire = FuzzTarget("wire", "protobuf: messages, entries, snapshots, commands") {
-        input in
+    static let wire = FuzzTarget(
+        "wire", "protobuf: messages, entries, snapshots, commands", weight: 8
+    ) { input in
         var accepted = false
         accepted = try survives(Entry.self, input) || accepted
         accepted = try survives(HardState.self, input) || accepted

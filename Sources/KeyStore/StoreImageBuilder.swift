@@ -182,6 +182,10 @@ package struct StoreImageBuilder: ~Copyable {
     package consuming func finish(
         currentIndex: UInt64, statistics: StoreStatistics
     ) throws(StoreImageError) -> StoreImage {
+        // Nobody has counted so far; and counting goes on from here.
+        guard currentIndex <= UInt64(Int64.max) else {
+            throw StoreImageError(.badIndex, step: stepCount)
+        }
         guard currentIndex >= UInt64(events.count),
             events.last.map({ $0.index == currentIndex }) ?? true
         else { throw StoreImageError(.historyGap, step: stepCount) }
@@ -215,7 +219,7 @@ package struct StoreImageBuilder: ~Copyable {
 /// Why a stream cannot be a store's image.
 package struct StoreImageError: Error, Equatable, Sendable, CustomStringConvertible {
     package enum Code: Equatable, Sendable {
-        case badName, notSorted, unbalanced, badEvent, historyGap, noNamespace
+        case badName, notSorted, unbalanced, badEvent, badIndex, historyGap, noNamespace
     }
 
     package let code: Code
@@ -238,6 +242,7 @@ package struct StoreImageError: Error, Equatable, Sendable, CustomStringConverti
         case .notSorted: "a name does not follow the one before it"
         case .unbalanced: "directories are not opened and closed in pairs"
         case .badEvent: "an event lacks its key or its node, or its index cannot be"
+        case .badIndex: "its index is larger than any that was ever counted up to"
         case .historyGap: "the events' indices do not follow each other up to the current one"
         case .noNamespace: "there is no directory /0 or no directory /1"
         }

@@ -42,9 +42,12 @@ package struct StoreStatistics: Equatable, Sendable {
     /// As a snapshot has them. New ones go to the end.
     package var counters: [UInt64] { Self.places.map { self[keyPath: $0] } }
 
-    /// From a snapshot's; numbers that a later version added are passed over.
+    /// From a snapshot's; numbers that a later version added are passed over. What could not be
+    /// counted on from is made smaller.
     package init(counters: [UInt64]) {
-        for (place, value) in zip(Self.places, counters) { self[keyPath: place] = value }
+        for (place, value) in zip(Self.places, counters) {
+            self[keyPath: place] = min(value, UInt64(Int64.max))
+        }
     }
 
     mutating func countSet(_ succeeded: Bool) {

@@ -202,7 +202,8 @@ public struct Raft: Sendable {
     /// Nothing in it makes this trap. Whether to listen to a sender that is no member is the
     /// owner's to decide (`isMember(_:)`): one who joins must listen to members it does not know.
     public mutating func step(_ message: Message) {
-        guard message.from != .none, message.from != id, message.to == id || message.to == .none
+        guard message.from != .none, message.from != id, message.to == id || message.to == .none,
+            message.isCountable
         else { return malformed(message) }
         switch message.kind {
         case .hup, .beat, .unreachable, .snapshotStatus, .checkQuorum:
@@ -290,6 +291,14 @@ public struct Raft: Sendable {
         if role == .preCandidate, !features.preVote { becomeFollower(term: term, leader: .none) }
         if !features.leaderTransfer { abortTransfer() }
         if !features.readIndex { reads.removeAll() }
+    }
+}
+
+extension Message {
+    /// Whether its numbers are ones that can be counted on from: nobody has come so far by counting.
+    fileprivate var isCountable: Bool {
+        let most = UInt64(Int64.max)
+        return term <= most && index <= most && (snapshot?.metadata.index ?? 0) <= most
     }
 }
 

@@ -35,7 +35,8 @@ package struct ClusterClock: Sendable {
     ) {
         if let synced, time <= synced { return }
         if synced == nil {
-            let isMomentAgo = wall > time && wall - time < 1_000_000_000
+            let (ago, overflows) = wall.subtractingReportingOverflow(time)
+            let isMomentAgo = !overflows && ago > 0 && ago < 1_000_000_000
             base = (isMomentAgo ? wall : time, monotonic)
         } else if time > running(monotonic: monotonic) {
             base = (time, monotonic)

@@ -44,7 +44,8 @@ struct ClusterFacts {
             switch step {
             case .file(let child), .open(let child):
                 let name = child.withName { String(decoding: $0, as: UTF8.self) }
-                if let id = MemberID(hex: name) { ids.append(id) }
+                // As members are called; in other ways one could be there twice.
+                if let id = MemberID(hex: name), "\(id)" == name { ids.append(id) }
             case .close: break
             }
         }

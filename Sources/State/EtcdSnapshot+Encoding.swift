@@ -154,8 +154,7 @@ private struct EtcdStoreWriter {
         }
         if node.isDirectory { json.raw(",\"dir\":true") }
         if node.expiration != 0 {
-            // Rounded up, as etcd does.
-            let ttl = (node.expiration - timeBase + 999_999_999) / 1_000_000_000
+            let ttl = TimeToLive.seconds(until: node.expiration, now: timeBase)
             let time = CivilTime(unixNanoseconds: node.expiration).rfc3339
             json.raw(",\"expiration\":\"\(time)\"")
             if ttl != 0 { json.raw(",\"ttl\":\(ttl)") }

@@ -55,6 +55,10 @@ package enum EtcdSnapshot {
     package static func decodeStore(
         _ json: UnsafeRawBufferPointer, _ metadata: SnapshotMetadata
     ) throws(EtcdSnapshotError) -> StateImage {
+        // A term and an index that can be counted on from.
+        guard max(metadata.term, metadata.index) <= UInt64(Int64.max) else {
+            throw EtcdSnapshotError(.notASnapshot)
+        }
         var reader = EtcdStoreReader(json)
         let store = try reader.read()
         return StateImage(

@@ -275,7 +275,8 @@ struct EtcdStoreReader: ~Copyable {
         _ event: PastEvent, to builder: inout StoreImageBuilder
     ) throws(StoreImageError) {
         let timed = event.node.expiration != 0 ? event.node : event.previous
-        let timeBase = timed.map { $0.expiration - $0.ttl * 1_000_000_000 } ?? 0
+        // Wraps: a time to live may be any number that somebody put there.
+        let timeBase = timed.map { $0.expiration &- $0.ttl &* 1_000_000_000 } ?? 0
         try event.node.key.withUnsafeBufferPointer { key throws(StoreImageError) in
             try source(event.action.isRemoval ? nil : event.node) {
                 node throws(StoreImageError) in

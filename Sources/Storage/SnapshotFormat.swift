@@ -135,6 +135,8 @@ public struct SnapshotHeader: Equatable, Sendable {
         // Checked by now: what follows is what was written.
         guard bytes.u32(16) == SnapshotFormat.version else { throw .version(bytes.u32(16)) }
         let count = Int(bytes.u32(20))
+        // A term and an index that can be counted on from.
+        guard max(bytes.u64(40), bytes.u64(48)) <= UInt64(Int64.max) else { throw .notASnapshot }
         guard SnapshotFormat.headerBytesMin + count * 8 == bytes.count else { throw .notASnapshot }
         let voters = (0..<count).map { MemberID(bytes.u64(104 + 8 * $0)) }
         return SnapshotHeader(

@@ -64,8 +64,9 @@ struct KvdFuzz: ParsableCommand {
             return
         }
         var hasFailed = false
-        let share = seconds.map { max(1, $0 / targets.count) }
+        let shares = targets.reduce(0) { $0 + $1.weight }
         for target in targets {
+            let share = seconds.map { max(1, $0 * target.weight / shares) }
             let watch = Watch(self, target, seed: seed, seconds: share)
             if try !watch.run() { hasFailed = true }
         }

@@ -1,8 +1,12 @@
 import Fuzzing
 import Glibc
 
+#if LIBFUZZER
+    import ArgumentParser
+#endif
+
 /// LLVM's libFuzzer, which prefers inputs that lead to where none has been. Built in by
-/// `swift build --sanitize=fuzzer -Xswiftc -DLIBFUZZER`, which `Scripts/fuzz` does.
+/// `swift build --sanitize fuzzer -Xswiftc -DLIBFUZZER`, which `Scripts/fuzz` does.
 enum LibFuzzer {
     #if LIBFUZZER
         static let isBuiltIn = true
@@ -13,43 +17,39 @@ enum LibFuzzer {
     /// What libFuzzer's C calls work with. There is one run in a process, on one thread.
     private struct Session {
         var check: (UnsafeRawBufferPointer) throws -> Void
+        var atEnd: () -> Void
         var mutator: FuzzMutator
-        var finding: FuzzFinding?
     }
     nonisolated(unsafe) private static var session: Session?
 
-    /// Runs until libFuzzer has had enough or a promise was broken. Its own `exit` ends the process
-    /// unless it returns.
+    static var isRunning: Bool { session != nil }
+
+    /// Runs until libFuzzer has had enough, or a promise was broken. It ends the process itself;
+    /// `atEnd` is called before.
     static func run(
-        _ words: [String], _ mutator: FuzzMutator,
+        _ words: [String], _ mutator: FuzzMutator, atEnd: @escaping () -> Void,
         _ check: @escaping (UnsafeRawBufferPointer) throws -> Void
-    ) -> FuzzFinding? {
-        session = Session(check: check, mutator: mutator)
-        var argc = Int32(words.count + 1)
-        var argv = (["kvd-fuzz"] + words).map { strdup($0) }
-        argv.append(nil)
-        argv.withUnsafeMutableBufferPointer { buffer in
-            var base = buffer.baseAddress
-            #if LIBFUZZER
+    ) {
+        session = Session(check: check, atEnd: atEnd, mutator: mutator)
+        atexit { LibFuzzer.session?.atEnd() }
+        #if LIBFUZZER
+            var argc = Int32(words.count + 1)
+            var argv = (["kvd-fuzz"] + words).map { strdup($0) }
+            argv.append(nil)
+            argv.withUnsafeMutableBufferPointer { buffer in
+                var base = buffer.baseAddress
                 _ = runDriver(&argc, &base, { LibFuzzer.take($0, $1) })
-            #else
-                _ = (argc, base)
-                argc = 0
-                base = nil
-            #endif
-        }
-        defer { session = nil }
-        return session?.finding
+            }
+        #endif
     }
 
-    private static func take(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
-        guard session?.finding == nil else { return 0 }
+    fileprivate static func take(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
         do {
             try session?.check(UnsafeRawBufferPointer(start: bytes, count: count))
         } catch {
-            // libFuzzer has no way to stop but the end of the process.
             print("\(error)")
             fflush(nil)
+            // libFuzzer has no other way to stop.
             _exit(1)
         }
         return 0
@@ -57,18 +57,13 @@ enum LibFuzzer {
 
     /// Half of the wounds are libFuzzer's, half are ours; checksums are put right as ours are.
     fileprivate static func mutate(
-        _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, _ capacity: Int, _ draw: UInt32
+        _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, _ capacity: Int, _ draw: UInt32,
+        _ mutateAsItsOwn: (UnsafeMutablePointer<UInt8>, Int, Int) -> Int
     ) -> Int {
-        var input = Array(UnsafeBufferPointer(start: bytes, count: count))
-        #if LIBFUZZER
-            if draw & 1 == 0 {
-                let more = mutateAsItsOwn(bytes, count, capacity)
-                input = Array(UnsafeBufferPointer(start: bytes, count: more))
-                session?.mutator.finish(&input)
-            } else {
-                session?.mutator.mutate(&input)
-            }
-        #endif
+        let isItsOwn = draw & 1 == 0
+        let kept = isItsOwn ? mutateAsItsOwn(bytes, count, capacity) : count
+        var input = Array(UnsafeBufferPointer(start: bytes, count: kept))
+        if isItsOwn { session?.mutator.finish(&input) } else { session?.mutator.mutate(&input) }
         let size = min(input.count, capacity)
         for place in 0..<size { bytes[place] = input[place] }
         return size
@@ -94,6 +89,23 @@ enum LibFuzzer {
     public func wound(
         _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, _ capacity: Int, _ draw: UInt32
     ) -> Int {
-        LibFuzzer.mutate(bytes, count, capacity, draw)
+        LibFuzzer.mutate(bytes, count, capacity, draw) { mutateAsItsOwn($0, $1, $2) }
+    }
+
+    /// libFuzzer comes with a `main`, which is the one that is linked; it calls this first.
+    @_cdecl("LLVMFuzzerInitialize")
+    public func initialize(
+        _ argc: UnsafeMutablePointer<Int32>,
+        _ argv: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>
+    ) -> Int32 {
+        if LibFuzzer.isRunning { return 0 }
+        KvdFuzz.main()
+        exit(0)
+    }
+
+    /// That `main` asks for it.
+    @_cdecl("LLVMFuzzerTestOneInput")
+    public func take(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
+        LibFuzzer.take(bytes, count)
     }
 #endif

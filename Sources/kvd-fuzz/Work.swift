@@ -53,23 +53,26 @@ struct Work {
     private func guided(_ corpus: [FuzzCorpus.Input]) throws {
         var words = [
             "-seed=\(UInt32(truncatingIfNeeded: seed) | 1)", "-max_len=\(target.inputBytesMax)",
-            "-rss_limit_mb=2048", "-timeout=60", "-print_final_stats=0", "-verbosity=0",
-            "-artifact_prefix=\(command.keep)/", "-handle_segv=0", "-handle_ill=0",
-            "-handle_abrt=0",
-            "-handle_bus=0", "-handle_fpe=0",
+            "-rss_limit_mb=2048", "-timeout=60", "-artifact_prefix=\(command.keep)/",
+            "-verbosity=0", "-print_final_stats=0", "-print_funcs=0",
         ]
+        // Swift tells more of a trap.
+        words += ["segv", "ill", "abrt", "bus", "fpe"].map { "-handle_\($0)=0" }
         if let seconds = command.seconds { words.append("-max_total_time=\(seconds)") }
         if let runs = command.runs { words.append("-runs=\(runs)") }
         words += ["\(command.keep)/corpus/\(target.name)", "\(command.corpus)/\(target.name)"]
         let (runs, accepted) = (trial.runs, trial.accepted)
         let mutator = FuzzMutator(target, samples: corpus.map(\.bytes), seed: seed)
-        let finding = LibFuzzer.run(words, mutator) { [trial] input in
-            try trial.run(input)
-        }
-        if let finding { throw finding }
-        command.say(
-            "\(target.name): \(trial.runs - runs) inputs led by libFuzzer, seed \(seed), "
-                + "\(trial.accepted - accepted) accepted")
+        LibFuzzer.run(
+            words, mutator,
+            atEnd: { [command, trial, seed] in
+                command.say(
+                    "\(trial.target.name): \(trial.runs - runs) inputs led by libFuzzer, seed \(seed), "
+                        + "\(trial.accepted - accepted) accepted")
+            },
+            { [trial] input in try trial.run(input) })
+        command.say("\(target.name): libFuzzer does not start; try --blind")
+        throw ExitCode(1)
     }
 
     private var figures: String { "\(trial.runs) inputs, \(trial.accepted) accepted" }

@@ -26,7 +26,7 @@ import Testing
     }
 
     /// In a debug build, where a command line takes 50 ms.
-    private func runs(_ target: String) -> Int { target == "command-line" ? 50 : 1500 }
+    private func runs(_ target: String) -> Int { target == "command-line" ? 50 : 1000 }
 
     @Test func everyFolderOfTheCorpusHasATarget() throws {
         let folders = try PosixStorage().list(FuzzProgram.corpus).filter { $0 != "README.md" }

@@ -9,8 +9,9 @@ import Testing
 @testable import Transport
 
 /// Polls until `condition` holds; a condition that never does is a failure, not a hang.
+/// The limit is for the slowest: under ThreadSanitizer on a busy machine.
 func eventually(
-    _ what: String, within limit: Duration = .seconds(30),
+    _ what: String, within limit: Duration = .seconds(120),
     sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {
