@@ -184,7 +184,7 @@ let package = Package(
         tests(
             "ClientAPITests",
             [
-                "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Logs", "Raft",
+                "FixtureSupport", "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Logs", "Raft",
                 "RaftModel",
                 nioCore, nioPosix, nioHTTP,
             ]),
