@@ -35,6 +35,9 @@ package final class ClientServer {
     package weak var backupProvider: (any BackupProvider)?
     /// One backup at a time: each may keep much of an old state in memory.
     var isBackupRunning = false
+    /// Watchers that are still to be told of an event.
+    var notificationsWaiting = NotificationQueue()
+    var willTellMore = false
     private let wake: () -> Void
     private var hasWork = false
     private(set) var isStopping = false
@@ -105,7 +108,8 @@ package final class ClientServer {
         flush()
     }
 
-    /// Hands over what a pump of the engine brought. On return everything is on its way.
+    /// Hands over what a pump of the engine brought. On return all answers are on their way, and the
+    /// first of the watchers have been told.
     package func deliver(
         answers: [(Ticket, Outcome)], notifications: [Notification]
     ) {
@@ -115,13 +119,7 @@ package final class ClientServer {
         for (ticket, outcome) in answers {
             connection(at: ticket.connection)?.take(outcome, number: ticket.request)
         }
-        for notification in notifications {
-            let ticket = Ticket(notification.watcher)
-            guard let connection = connection(at: ticket.connection) else { continue }
-            sharedEvent.encode(notification.event)
-            connection.take(sharedEvent, number: ticket.request)
-        }
-        sharedEvent.forget()
+        tell(notifications)
         flush()
         // Reads only. A write goes on to the log's thread: with the loop awake on one processor and
         // the client on the other, that thread has to wake one, and a lone put took 60 us more.
@@ -137,6 +135,7 @@ package final class ClientServer {
     /// missed something between the two. The answer began with a 200, so the error is its body.
     package func endWatches(_ watchers: [WatcherID]) {
         guard !watchers.isEmpty else { return }
+        tellAll()
         let store = engine.store
         sharedEvent.encode(
             error: .eventIndexCleared,
@@ -155,6 +154,7 @@ package final class ClientServer {
 
     /// Ends the watches whose access says so. Here too the error is the end of the body.
     func endWatches(where isOver: (WatchAccess?) -> Bool) {
+        tellAll()
         sharedEvent.encode(
             error: .unauthorized, cause: AuthGate.deniedText, index: 0)
         // A request that was waiting behind a watch may encode another.
@@ -168,6 +168,7 @@ package final class ClientServer {
     /// was answered: let the engine refuse what is left (`Engine.stop`) and deliver that.
     package func stop() {
         isStopping = true
+        tellAll()
         for place in places { place.connection?.stop() }
         flush()
     }

@@ -3,6 +3,7 @@ import GoldenSupport
 import KVServer
 import KeyStore
 import NIOCore
+import NIOPosix
 import Testing
 
 /// Watches over loopback sockets.
@@ -43,6 +44,45 @@ import Testing
             #expect(try watcher.response().text.contains(#""action":"get""#))
             try waitForWatchers(0, node)
         }
+    }
+
+    /// They are told in portions; each of them still sees everything once and in order.
+    @Test func manyWatchersAreToldInTurn() throws {
+        try withNode { node, writer in
+            let watchers = try (0..<300).map { n in
+                let watcher = try RawClient(port: node.port)
+                let stream = n % 3 == 0 ? "" : "&stream=true"
+                try watcher.send(get("/v2/keys/m?wait=true&recursive=true" + stream))
+                _ = try watcher.head()
+                return watcher
+            }
+            let written = try (0..<20).map { round in
+                try writer.request("PUT", "/v2/keys/m/\(round)", form: "value=\(round)").body
+            }
+            for (n, watcher) in watchers.enumerated() {
+                if n % 3 == 0 {
+                    #expect(try watcher.chunk() == written[0])
+                    #expect(try watcher.chunk() == nil)
+                } else {
+                    for body in written { #expect(try watcher.chunk() == body) }
+                }
+            }
+        }
+    }
+
+    /// Who waits for its turn when the member stops is told before the end.
+    @Test func theEndWaitsForThoseThatAreToBeTold() throws {
+        let node = try SingleNode(on: MultiThreadedEventLoopGroup.singleton.next())
+        try Readiness.wait(node.port)
+        let watchers = try (0..<300).map { _ in
+            let watcher = try RawClient(port: node.port)
+            try watcher.send(get("/v2/keys/m?wait=true&stream=true"))
+            _ = try watcher.head()
+            return watcher
+        }
+        let written = try RawClient(port: node.port).request("PUT", "/v2/keys/m", form: "value=1")
+        try node.stop()
+        for watcher in watchers { #expect(try watcher.chunk() == written.body) }
     }
 
     @Test func streamsGoOn() throws {
