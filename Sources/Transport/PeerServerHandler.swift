@@ -14,7 +14,11 @@ final class PeerServerHandler: ChannelInboundHandler {
     private var stream: ServedStream?
     /// The snapshot that comes in on the connection.
     private var reception: SnapshotReception?
-    private var lastReadAt = NIODeadline.now()
+    private(set) var lastReadAt = NIODeadline.now()
+    /// Of the body that is coming in, if it is kept in memory.
+    private var postBytes = 0
+    /// It would have been too much beside another: what still comes of it is dropped.
+    private var isRefused = false
 
     init(_ transport: PeerTransport) { self.transport = transport }
 
@@ -41,8 +45,30 @@ final class PeerServerHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         lastReadAt = .now()
         let part = unwrapInboundIn(data)
+        guard admits(part, context) else { return }
         run(
             connection.received(part, transport.rules, standing: transport.standing(of:)), context)
+    }
+
+    /// Whether there is memory for this part; if not, the request has been refused.
+    private func admits(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) -> Bool {
+        guard case .body(let bytes) = part, reception == nil else {
+            if postBytes > 0 { transport.endedLongPost(on: self) }
+            postBytes = 0
+            return true
+        }
+        postBytes += bytes.readableBytes
+        if isRefused || postBytes <= transport.configuration.bounds.smallPostBytesMax
+            || transport.takesLongPost(on: self)
+        {
+            return true
+        }
+        isRefused = true
+        connection.answeredLast()
+        let busy = PeerResponse.error(
+            .serviceUnavailable, "another long message is being received; send it again later")
+        send(PeerServerConnection.Answer(response: busy, closes: true), context)
+        return false
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -72,6 +98,9 @@ final class PeerServerHandler: ChannelInboundHandler {
         }
         close()
     }
+
+    /// Nothing is lost with it that cannot be asked for again.
+    var mayMakeRoom: Bool { connection.mayTimeOut && reception == nil }
 
     func close() { context?.close(promise: nil) }
 

@@ -28,6 +28,8 @@ package final class PeerTransport {
     private var remotes: [PeerLink] = []
     let strangers = Strangers()
     private var connections: [ObjectIdentifier: PeerServerHandler] = [:]
+    /// The one that sends a POST with a long body.
+    private weak var longPost: PeerServerHandler?
     private var listeners: [Listener] = []
     private var snapshotSenders: [SnapshotSender] = []
     /// Members whose snapshots are coming in.
@@ -245,10 +247,29 @@ extension PeerTransport {
     func accepted(_ connection: PeerServerHandler) {
         guard !isStopped else { return connection.close() }
         connections[ObjectIdentifier(connection)] = connection
+        guard connections.count > configuration.bounds.connectionsMax else { return }
+        // Streams stay: only members have them, two each.
+        let idle = connections.values.lazy.filter { $0.mayMakeRoom && $0 !== connection }
+        guard let oldest = idle.min(by: { $0.lastReadAt < $1.lastReadAt }) else { return }
+        // Now: its handler goes only later, and others may be accepted before.
+        connections[ObjectIdentifier(oldest)] = nil
+        oldest.close()
     }
 
     func gone(_ connection: PeerServerHandler) {
         connections[ObjectIdentifier(connection)] = nil
+        if longPost === connection { longPost = nil }
+    }
+
+    /// Whether the body that `connection` sends may become a long one.
+    func takesLongPost(on connection: PeerServerHandler) -> Bool {
+        if longPost == nil { longPost = connection }
+        return longPost === connection
+    }
+
+    /// It is over, one way or the other.
+    func endedLongPost(on connection: PeerServerHandler) {
+        if longPost === connection { longPost = nil }
     }
 
     /// A member that `update` has not named yet cannot be served, so it counts as unknown.
@@ -274,7 +295,10 @@ extension PeerTransport {
     /// Somebody who is no member here wanted a stream: a new member, if this one is behind.
     func meet(_ caller: PeerCaller) {
         guard let id = caller.member, delegate?.standing(of: id) != .member else { return }
-        logger.warning("member \(id), unknown here, asked for a stream; refused it")
+        // The id is no part of the line's identity: with made-up ones nobody fills the log.
+        logger.warning(
+            "a member that is unknown here asked for a stream; refused it",
+            metadata: ["member": "\(id)"])
         guard !caller.urls.isEmpty else { return }
         addRemotes([Peer(id: id, urls: caller.urls)])
     }

@@ -46,11 +46,10 @@ extension PeerTransport {
     /// A message was refused since its sender is not known.
     func refused(_ message: Message) {
         let sender = message.from
+        // Which one is no part of the line's identity: with made-up ids and terms nobody fills the log.
         logger.warning(
-            """
-            refused a message of \(message.kind) at term \(message.term): its sender \(sender) is no \
-            member of this cluster that is known here
-            """)
+            "refused a message of \(message.kind): its sender is no member of this cluster that is known here",
+            metadata: ["sender": "\(sender)", "term": "\(message.term)"])
         guard sender != configuration.member, strangers.mayAsk(now: .now()) else { return }
         let cluster = configuration.cluster
         for urls in memberURLs {

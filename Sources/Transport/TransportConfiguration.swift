@@ -58,6 +58,12 @@ package struct TransportConfiguration: Sendable {
         /// Encoded and not yet taken by the kernel, for each stream.
         package var streamQueueBytesMax = 64 << 20
         package var streamQueueMessagesMax = 4096
+        /// Connections that others opened. Anybody can open some: past it the one that has said
+        /// nothing for the longest makes room. Well within the descriptors that clients do not get.
+        package var connectionsMax = 128
+        /// The body of a POST that many may be sending at once; longer ones come one at a time, as
+        /// each is kept in memory until it is whole.
+        package var smallPostBytesMax = 8 << 20
         /// Messages waiting for one of the peer's POST connections.
         package var postQueueMessagesMax = 64
         package var postConnectionsMax = 4

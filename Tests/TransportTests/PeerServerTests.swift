@@ -369,6 +369,44 @@ import Testing
         }
     }
 
+    /// Each is in memory until it is whole.
+    @Test func longBodiesComeOneAtATime() async throws {
+        try await withServer(change: { $0.bounds.smallPostBytesMax = 1000 }) { node in
+            let half = Self.post(Array(repeating: 0, count: 3000)).dropLast(500)
+            let first = try await RawConnection.open(node.url)
+            try await first.write(String(half))
+            let second = try await RawConnection.open(node.url)
+            try await second.write(String(half))
+            try await eventually("the refusal") { second.isClosed }
+            #expect(second.text.hasPrefix("HTTP/1.1 503 Service Unavailable\r\n"))
+            try await first.write(String(repeating: "\0", count: 500))
+            try await eventually("its own verdict") { !first.text.isEmpty }
+            #expect(!first.text.hasPrefix("HTTP/1.1 503"))
+            // Its place is free again.
+            let next = try await RawConnection.open(node.url)
+            try await next.write(Self.post(Array(repeating: 0, count: 3000)))
+            try await eventually("the next one's verdict") { !next.text.isEmpty }
+            #expect(!next.text.hasPrefix("HTTP/1.1 503"))
+            for connection in [first, second, next] { await connection.close() }
+        }
+    }
+
+    @Test func aCrowdMakesRoomForTheNext() async throws {
+        try await withServer(change: { $0.bounds.connectionsMax = 5 }) { node in
+            var crowd: [RawConnection] = []
+            for _ in 0..<20 { crowd.append(try await RawConnection.open(node.url)) }
+            let first = crowd
+            try await eventually("the oldest are closed") {
+                first.filter(\.isClosed).count >= 15
+            }
+            let next = try await RawConnection.open(node.url)
+            try await next.write("GET /version HTTP/1.1\r\nHost: x\r\n\r\n")
+            try await eventually("an answer") { next.text.hasPrefix("HTTP/1.1 200 OK") }
+            for connection in crowd { await connection.close() }
+            await next.close()
+        }
+    }
+
     @Test func idleConnectionsAreClosed() async throws {
         try await withServer(change: { $0.timing.silenceMax = .milliseconds(200) }) { node in
             let silent = try await RawConnection.open(node.url)
