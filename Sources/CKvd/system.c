@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <string.h>
 #include <sys/file.h>
@@ -89,4 +92,19 @@ size_t kvd_count_without_trailing_zeros(const void *bytes, size_t count) {
     }
     while (count > 0 && p[count - 1] == 0) count--;
     return count;
+}
+
+size_t kvd_heap_free_bytes(void) {
+#ifdef __GLIBC__
+    struct mallinfo2 info = mallinfo2();
+    return info.fordblks;
+#else
+    return 0;
+#endif
+}
+
+void kvd_heap_trim(void) {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
 }

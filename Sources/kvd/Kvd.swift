@@ -7,6 +7,7 @@
 ///     FirstMembers  who the members of a new cluster are: flags, discovery or DNS
 ///     PeerInquiry  what a new member asks of the others before its first start
 ///     ServerSecurity  TLS of both ports: certificates, and taking up new ones
+///     MemoryTrimmer  gives freed memory back to the system
 ///     StopSignals  SIGTERM and SIGINT, and SIGHUP where there are certificates
 ///     ServiceManager, ServiceReport  what systemd is told
 ///

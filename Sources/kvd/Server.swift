@@ -32,6 +32,7 @@ final class Server: Sendable {
     private let running: NIOLoopBound<Running>
     private let keeper: SnapshotKeeper
     private let scrubber: Scrubber?
+    private let trimmer = MemoryTrimmer()
     private let ended: EndLatch
 
     /// What lives on the event loop.
@@ -239,6 +240,7 @@ final class Server: Sendable {
             Self.stopServing(running.value, end)
         }.wait()
         scrubber?.stop()
+        trimmer.stop()
         writer?.stop()
         keeper.stop()
         try? group.syncShutdownGracefully()
