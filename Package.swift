@@ -145,6 +145,19 @@ let package = Package(
             swiftSettings: strict),
         .target(name: "FixtureSupport", path: "Tests/FixtureSupport", swiftSettings: strict),
         .target(name: "ProcessSupport", path: "Tests/ProcessSupport", swiftSettings: strict),
+        .target(
+            name: "Abuse",
+            dependencies: ["BenchCore", "FixtureSupport", "ProcessSupport", "RaftModel"],
+            path: "Tests/Abuse", swiftSettings: strict),
+        .executableTarget(
+            name: "kvd-abuse", dependencies: ["Abuse", arguments], path: "Tests/kvd-abuse",
+            swiftSettings: strict),
+        .target(
+            name: "Soak", dependencies: ["ProcessSupport", "StorageIO"], path: "Tests/Soak",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "kvd-soak", dependencies: ["Soak", arguments], path: "Tests/kvd-soak",
+            swiftSettings: strict),
         tests("ProtoWireTests", ["ProtoWire"]),
         tests(
             "RaftModelTests",
@@ -184,7 +197,8 @@ let package = Package(
         tests(
             "ClientAPITests",
             [
-                "FixtureSupport", "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster", "Logs", "Raft",
+                "FixtureSupport", "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster",
+                "Logs", "Raft",
                 "RaftModel",
                 nioCore, nioPosix, nioHTTP,
             ]),
@@ -210,6 +224,8 @@ let package = Package(
                 "ClientAPI", "ProcessSupport", "GoldenSupport", "CertificateSupport", "kvd",
                 "kvd-dump",
             ]),
+        tests("AbuseTests", ["Abuse", "ProcessSupport", "kvd"]),
+        tests("SoakTests", ["ProcessSupport", "Soak", "kvd"]),
         tests("DifferentialTests", ["ProcessSupport", "GoldenSupport", "StorageIO", "kvd"]),
     ]
 )

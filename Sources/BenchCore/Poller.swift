@@ -2,17 +2,17 @@ internal import CEpoll
 internal import Glibc
 
 /// epoll, level-triggered. Used by one thread.
-struct Poller: ~Copyable {
-    struct Event {
-        let token: Int
-        let isReadable: Bool
-        let isWritable: Bool
+package struct Poller: ~Copyable {
+    package struct Event {
+        package let token: Int
+        package let isReadable: Bool
+        package let isWritable: Bool
     }
 
     private let descriptor: Int32
     private let events: UnsafeMutableBufferPointer<epoll_event>
 
-    init(eventCountMax: Int = 512) throws(BenchError) {
+    package init(eventCountMax: Int = 512) throws(BenchError) {
         descriptor = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard descriptor >= 0 else { throw .system("epoll_create1", errno) }
         events = .allocate(capacity: eventCountMax)
@@ -23,25 +23,28 @@ struct Poller: ~Copyable {
         events.deallocate()
     }
 
-    /// What to wait for; reading always.
-    func add(_ socket: Int32, token: Int, forWriting: Bool) {
-        control(EPOLL_CTL_ADD, socket, token, forWriting)
+    /// What to wait for; that a connection broke always.
+    package func add(_ socket: Int32, token: Int, forWriting: Bool, forReading: Bool = true) {
+        control(EPOLL_CTL_ADD, socket, token, forWriting, forReading)
     }
 
-    func change(_ socket: Int32, token: Int, forWriting: Bool) {
-        control(EPOLL_CTL_MOD, socket, token, forWriting)
+    package func change(_ socket: Int32, token: Int, forWriting: Bool, forReading: Bool = true) {
+        control(EPOLL_CTL_MOD, socket, token, forWriting, forReading)
     }
 
-    private func control(_ operation: Int32, _ socket: Int32, _ token: Int, _ forWriting: Bool) {
+    private func control(
+        _ operation: Int32, _ socket: Int32, _ token: Int, _ forWriting: Bool, _ forReading: Bool
+    ) {
         var event = epoll_event()
-        event.events = EPOLLIN.rawValue | (forWriting ? EPOLLOUT.rawValue : 0)
+        event.events =
+            (forReading ? EPOLLIN.rawValue : 0) | (forWriting ? EPOLLOUT.rawValue : 0)
         event.data.u64 = UInt64(token)
         let result = epoll_ctl(descriptor, operation, socket, &event)
         precondition(result == 0, "epoll_ctl on an open socket: \(errnoText(errno))")
     }
 
     /// Waits until something is ready or `timeout` is over; how many events there are.
-    func wait(timeout: Nanoseconds) -> Int {
+    package func wait(timeout: Nanoseconds) -> Int {
         var time = timespec(
             tv_sec: Int(timeout / 1_000_000_000), tv_nsec: Int(timeout % 1_000_000_000))
         let count = epoll_pwait2(
@@ -57,7 +60,7 @@ struct Poller: ~Copyable {
             max(0, epoll_wait(descriptor, events.baseAddress, Int32(events.count), milliseconds)))
     }
 
-    subscript(index: Int) -> Event {
+    package subscript(index: Int) -> Event {
         let event = events[index]
         let broken = EPOLLERR.rawValue | EPOLLHUP.rawValue
         return Event(

@@ -1,8 +1,8 @@
 internal import Glibc
 
 /// The system calls on TCP sockets. Nothing else in this target calls them.
-enum Socket {
-    enum Received: Equatable {
+package enum Socket {
+    package enum Received: Equatable {
         case bytes(Int)
         case nothing
         case ended
@@ -14,7 +14,7 @@ enum Socket {
         Int32(SOCK_NONBLOCK.rawValue) | Int32(SOCK_CLOEXEC.rawValue)
 
     /// Begins to connect; the socket turns writable when that is over.
-    static func connecting(to endpoint: Endpoint) throws(BenchError) -> Int32 {
+    package static func connecting(to endpoint: Endpoint) throws(BenchError) -> Int32 {
         let descriptor = socket(endpoint.family, stream | flags, 0)
         guard descriptor >= 0 else { throw .system("socket", errno) }
         set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
@@ -32,7 +32,7 @@ enum Socket {
     }
 
     /// The error of a connect that is over, 0 if it succeeded.
-    static func pendingError(_ descriptor: Int32) -> Int32 {
+    package static func pendingError(_ descriptor: Int32) -> Int32 {
         var code: Int32 = 0
         var size = socklen_t(MemoryLayout<Int32>.size)
         let result = getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &size)
@@ -40,7 +40,8 @@ enum Socket {
     }
 
     /// A listening socket and the port it got.
-    static func listening(at endpoint: Endpoint) throws(BenchError) -> (Int32, port: UInt16) {
+    package static func listening(at endpoint: Endpoint) throws(BenchError) -> (Int32, port: UInt16)
+    {
         let descriptor = socket(endpoint.family, stream | flags, 0)
         guard descriptor >= 0 else { throw .system("socket", errno) }
         set(descriptor, SOL_SOCKET, SO_REUSEADDR)
@@ -58,7 +59,7 @@ enum Socket {
     }
 
     /// The next connection of a listening socket, nil if none waits.
-    static func accepted(_ listener: Int32) -> Int32? {
+    package static func accepted(_ listener: Int32) -> Int32? {
         let descriptor = accept(listener, nil, nil)
         guard descriptor >= 0 else { return nil }
         let old = fcntl(descriptor, F_GETFL, 0)
@@ -67,7 +68,9 @@ enum Socket {
         return descriptor
     }
 
-    static func receive(_ descriptor: Int32, into room: UnsafeMutableRawBufferPointer) -> Received {
+    package static func receive(_ descriptor: Int32, into room: UnsafeMutableRawBufferPointer)
+        -> Received
+    {
         let count = recv(descriptor, room.baseAddress, room.count, 0)
         if count > 0 { return .bytes(count) }
         if count == 0 { return .ended }
@@ -78,16 +81,33 @@ enum Socket {
     }
 
     /// How many bytes the kernel took, possibly none; nil: the connection is lost.
-    static func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int? {
+    package static func send(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int? {
         let count = Glibc.send(descriptor, bytes.baseAddress, bytes.count, Int32(MSG_NOSIGNAL))
         if count >= 0 { return count }
         return errno == EAGAIN || errno == EINTR ? 0 : nil
     }
 
-    static func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
+    package static func close(_ descriptor: Int32) { _ = Glibc.close(descriptor) }
+
+    /// Ends a connection with a reset: what is under way is lost, and the port is free at once.
+    package static func reset(_ descriptor: Int32) {
+        var now = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, socklen_t(MemoryLayout<linger>.size))
+        close(descriptor)
+    }
+
+    /// Says that nothing more will be sent.
+    package static func endInput(_ descriptor: Int32) { shutdown(descriptor, Int32(SHUT_WR)) }
+
+    /// How much the kernel takes for who does not read.
+    package static func setReceiveBuffer(_ descriptor: Int32, bytes: Int32) {
+        var bytes = bytes
+        setsockopt(
+            descriptor, SOL_SOCKET, SO_RCVBUF, &bytes, socklen_t(MemoryLayout<Int32>.size))
+    }
 
     /// Lets the process open as many files as it may. Best effort: a later socket() says no.
-    static func raiseOpenFileLimit() {
+    package static func raiseOpenFileLimit() {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
         limit.rlim_cur = limit.rlim_max

@@ -2,7 +2,7 @@ internal import Glibc
 
 /// A plain thread. The generator's loops block in epoll for their whole life, which the threads of
 /// Swift's concurrency pool must not.
-struct WorkerThread: Sendable {
+package struct WorkerThread: Sendable {
     private final class Body: Sendable {
         let run: @Sendable () -> Void
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
@@ -10,7 +10,7 @@ struct WorkerThread: Sendable {
 
     private let thread: pthread_t
 
-    init(_ run: @escaping @Sendable () -> Void) throws(BenchError) {
+    package init(_ run: @escaping @Sendable () -> Void) throws(BenchError) {
         var thread = pthread_t()
         let body = Unmanaged.passRetained(Body(run))
         let code = pthread_create(
@@ -27,5 +27,5 @@ struct WorkerThread: Sendable {
         self.thread = thread
     }
 
-    func join() { pthread_join(thread, nil) }
+    package func join() { pthread_join(thread, nil) }
 }

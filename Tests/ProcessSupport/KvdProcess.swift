@@ -36,6 +36,7 @@ package final class KvdProcess {
     }
 
     package var isRunning: Bool { process.isRunning }
+    package var processID: Int32 { process.processIdentifier }
     package var log: String { (try? String(contentsOfFile: logPath, encoding: .utf8)) ?? "" }
 
     package func kill(_ signal: Int32) {
