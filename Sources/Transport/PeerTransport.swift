@@ -258,8 +258,8 @@ extension PeerTransport {
         // Streams stay: only members have them, two each.
         let idle = connections.values.lazy.filter { $0.mayMakeRoom && $0 !== connection }
         guard let oldest = idle.min(by: { $0.lastReadAt < $1.lastReadAt }) else { return }
-        // Closing takes another turn of the loop, in which it would be found again for the next.
-        gone(oldest)
+        // Now: its handler goes only later, and others may be accepted before.
+        connections[ObjectIdentifier(oldest)] = nil
         oldest.close()
     }
 

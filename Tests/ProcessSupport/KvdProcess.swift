@@ -35,7 +35,7 @@ package final class KvdProcess {
     }
 
     /// kill -9 to all: for an end that comes from outside.
-    package static func killAll() {
+    static func killAll() {
         for id in running.withLock({ $0 }) { _ = Foundation.kill(id, SIGKILL) }
     }
 

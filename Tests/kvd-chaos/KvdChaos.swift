@@ -1,7 +1,7 @@
 import ArgumentParser
 import Chaos
-import Dispatch
 import Glibc
+import ProcessSupport
 
 /// Real members, and everything done to them that an operator fears.
 @main
@@ -47,8 +47,7 @@ struct KvdChaos: ParsableCommand {
     }
 
     func run() throws {
-        let endings = [SIGINT, SIGTERM].map(Self.cleaningUp)
-        defer { for ending in endings { ending.cancel() } }
+        Interruption.install(undo: ChaosRun.unmountAll)
         let seed = seed ?? UInt64.random(in: 1...(UInt64.max / 2))
         Self.say("seed \(seed)")
         do {
@@ -65,20 +64,6 @@ struct KvdChaos: ParsableCommand {
             Self.say("BROKEN: \(failure)")
             throw ExitCode(1)
         }
-    }
-
-    /// Ends as the signal would have it, but leaves no process and no file system behind.
-    private static func cleaningUp(at number: Int32) -> any DispatchSourceSignal {
-        // A handler, as children inherit that a signal is ignored.
-        signal(number) { _ in }
-        let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-        source.setEventHandler {
-            ChaosRun.cleanUp()
-            signal(number, SIG_DFL)
-            raise(number)
-        }
-        source.resume()
-        return source
     }
 
     private func runRounds(_ seed: UInt64) throws {
