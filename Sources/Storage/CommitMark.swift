@@ -152,7 +152,10 @@ public struct CommitMark: ~Copyable, Sendable {
         func word(_ i: Int) -> UInt64 {
             payload.loadUnaligned(fromByteOffset: 8 * i, as: UInt64.self)
         }
-        guard word(0) == magic, crc == CRC32C.of(payload) else { return nil }
+        // A number that cannot be counted on from is none of ours.
+        guard word(0) == magic, crc == CRC32C.of(payload), word(1) <= UInt64(Int64.max) else {
+            return nil
+        }
         return Slot(
             number: word(1), memberID: MemberID(word(3)),
             bootID: BootID(high: word(4), low: word(5)),

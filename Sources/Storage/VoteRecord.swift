@@ -109,9 +109,10 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
         return bytes.withUnsafeBytes { bytes in
             let slot = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
             let payload = UnsafeRawBufferPointer(rebasing: slot[..<payloadBytes])
-            guard slot.u64(0) == magic, slot.u32(payloadBytes) == CRC32C.of(payload) else {
-                return nil
-            }
+            // A number that cannot be counted on from is none of ours.
+            guard slot.u64(0) == magic, slot.u32(payloadBytes) == CRC32C.of(payload),
+                slot.u64(8) <= UInt64(Int64.max)
+            else { return nil }
             return Slot(
                 number: slot.u64(8), term: slot.u64(16), vote: MemberID(slot.u64(24)),
                 memberID: MemberID(slot.u64(32)))
