@@ -157,6 +157,11 @@ final class ConnectionHandler: ChannelDuplexHandler {
         context.fireChannelWritabilityChanged()
     }
 
+    /// Whether more answers may be made: those that were are in memory until the client takes them.
+    private var hasRoom: Bool {
+        isWritable && outgoing.readableBytes < server.configuration.unsentBytesMax
+    }
+
     /// Reading pauses while too much is in flight.
     func read(context: ChannelHandlerContext) {
         if order.wantsInput && isWritable {
@@ -178,7 +183,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
                     to: request.head.headers.first(name: "Origin"))
             }
             // Mostly nothing is in its way, and it need not stand in line.
-            if isWritable, !isAdvancing, let number = order.startAtOnce(request) {
+            if hasRoom, !isAdvancing, let number = order.startAtOnce(request) {
                 isAdvancing = true
                 start(request, number)
                 isAdvancing = false
@@ -196,7 +201,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         guard !isAdvancing else { return }
         isAdvancing = true
         defer { isAdvancing = false }
-        while isWritable, let context {
+        while hasRoom, let context {
             switch order.next() {
             case .wait:
                 if isReadHeld, order.wantsInput {
@@ -332,6 +337,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
     func flush() {
         willFlush = false
         guard let context else { return }
+        let wasFull = !hasRoom
         if outgoing.readableBytes > 0 {
             context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
         } else {
@@ -343,6 +349,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         } else {
             outgoing = ByteBuffer()
         }
+        if wasFull { advance() }
     }
 
     func stop() {
