@@ -257,7 +257,10 @@ extension PeerTransport {
         guard connections.count > configuration.bounds.connectionsMax else { return }
         // Streams stay: only members have them, two each.
         let idle = connections.values.lazy.filter { $0.mayMakeRoom && $0 !== connection }
-        idle.min { $0.lastReadAt < $1.lastReadAt }?.close()
+        guard let oldest = idle.min(by: { $0.lastReadAt < $1.lastReadAt }) else { return }
+        // Now: its handler goes only later, and others may be accepted before.
+        connections[ObjectIdentifier(oldest)] = nil
+        oldest.close()
     }
 
     func gone(_ connection: PeerServerHandler) {
