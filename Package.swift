@@ -176,13 +176,15 @@ let package = Package(
             dependencies: ["BenchCore", "FixtureSupport", "ProcessSupport", "RaftModel"],
             path: "Tests/Abuse", swiftSettings: strict),
         .executableTarget(
-            name: "kvd-abuse", dependencies: ["Abuse", arguments], path: "Tests/kvd-abuse",
+            name: "kvd-abuse", dependencies: ["Abuse", "ProcessSupport", arguments],
+            path: "Tests/kvd-abuse",
             swiftSettings: strict),
         .target(
             name: "Soak", dependencies: ["ProcessSupport", "StorageIO"], path: "Tests/Soak",
             swiftSettings: strict),
         .executableTarget(
-            name: "kvd-soak", dependencies: ["Soak", arguments], path: "Tests/kvd-soak",
+            name: "kvd-soak", dependencies: ["ProcessSupport", "Soak", arguments],
+            path: "Tests/kvd-soak",
             swiftSettings: strict),
         tests("ProtoWireTests", ["ProtoWire"]),
         tests(

@@ -7,6 +7,8 @@ package struct LightClient {
         /// Microseconds.
         package var p99 = 0.0
         package var failures: [String: Int] = [:]
+        /// Due, and not sent before the end: all connections waited for answers.
+        package var unsentCount = 0
     }
 
     private let plan: BenchPlan
@@ -46,7 +48,7 @@ package struct LightClient {
         reading.requestCount = report.requests
         reading.p99 = report.latencyMicroseconds?.p99 ?? .infinity
         reading.failures = report.errors
-        if report.unsent > 0 { reading.failures["unsent"] = report.unsent }
+        reading.unsentCount = report.unsent
         return reading
     }
 }

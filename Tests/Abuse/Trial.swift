@@ -119,6 +119,9 @@ package struct Trial {
             outcome.misses.append(
                 "p99: \(outcome.during.p99) µs, \(outcome.quiet.p99) µs when it was quiet")
         }
+        if bars.slowdownMax != nil, outcome.during.unsentCount > 0 {
+            outcome.misses.append("\(outcome.during.unsentCount) requests were late beyond the end")
+        }
         if !outcome.during.failures.isEmpty {
             outcome.misses.append("the light client's requests failed: \(outcome.during.failures)")
         }

@@ -29,6 +29,7 @@ package final class KvdProcess {
             .filter { !$0.key.hasPrefix("ETCD_") && !$0.key.hasPrefix("KVD_") }
             .merging(environment) { $1 }
         try process.run()
+        Interruption.started(process.processIdentifier)
     }
 
     deinit {
@@ -48,6 +49,7 @@ package final class KvdProcess {
     @discardableResult
     package func wait() -> Int32 {
         process.waitUntilExit()
+        Interruption.ended(process.processIdentifier)
         let status = process.terminationStatus
         return process.terminationReason == .uncaughtSignal ? -status : status
     }

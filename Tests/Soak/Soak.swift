@@ -6,8 +6,9 @@
 ///       ▼
 ///     Verdict: the figures of the second half, and what of it grew
 ///
-/// The last member is restarted in the first half only: in the second one it stays the same process,
-/// and it is the one that is judged. The others, if there are any, go on being restarted.
+/// The last member is restarted in the first quarter only: in the second half it is a process that has
+/// been warm for a while, and it is the one that is judged. The others, if there are any, go on being
+/// restarted.
 package enum Soak {
     /// A run could not be carried out, or a member ended by itself.
     package struct Failed: Error, CustomStringConvertible {

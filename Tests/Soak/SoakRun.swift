@@ -87,8 +87,8 @@ package final class SoakRun {
 
     /// SIGTERM and kill -9 in turn, one member after the other.
     private func restart(_ now: ContinuousClock.Instant) throws {
-        let isFirstHalf = now - begun < options.duration / 2 - options.restartEvery
-        let candidates = isFirstHalf ? cluster.members.count : cluster.members.count - 1
+        let isFirstQuarter = now - begun < options.duration / 4
+        let candidates = isFirstQuarter ? cluster.members.count : cluster.members.count - 1
         guard candidates > 0 else { return }
         let n = restartCount % candidates
         // Each member gets both, whatever their number.

@@ -1,6 +1,7 @@
 import Abuse
 import ArgumentParser
 import Glibc
+import ProcessSupport
 
 /// Everything that clients and peers may do to a member out of malice or by mistake.
 @main
@@ -37,6 +38,7 @@ struct KvdAbuse: ParsableCommand {
     }
 
     func run() throws {
+        Interruption.install()
         var bars = Bars()
         if untimed { bars.slowdownMax = nil }
         var outcomes: [Outcome] = []

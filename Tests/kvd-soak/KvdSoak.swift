@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import ProcessSupport
 import Soak
 
 /// Mixed load with restarts, for as long as one likes: nothing may grow.
@@ -30,6 +31,7 @@ struct KvdSoak: ParsableCommand {
     }
 
     func run() throws {
+        Interruption.install()
         var options = SoakRun.Options()
         options.members = members
         options.duration = .seconds(minutes * 60)
