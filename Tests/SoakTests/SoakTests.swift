@@ -30,8 +30,8 @@ import Testing
         let grown = verdict { sample, share in
             switch name {
             case "memory": sample.footprint.residentBytes += Int(share * 10_000_000)
-            case "descriptors": sample.footprint.descriptorCount += Int(share * 8)
-            case "threads": sample.footprint.threadCount += Int(share * 4)
+            case "descriptors": sample.footprint.descriptorCount += Int(share * 40)
+            case "threads": sample.footprint.threadCount += Int(share * 10)
             default: sample.diskBytes += Int(share * 400_000_000)
             }
         }
