@@ -103,9 +103,9 @@ import Testing
         #expect(down.status == 503)
         let message = try #require(down.json["message"] as? String)
         #expect(message.hasPrefix("proxy: "))
-        for port in cluster.clientPorts {
-            #expect(message.contains("http://127.0.0.1:\(port): "), "\(message)")
-        }
+        // But for those that have failed a moment ago, and rest.
+        let tried = cluster.clientPorts.filter { message.contains("http://127.0.0.1:\($0): ") }
+        #expect(!tried.isEmpty, "\(message)")
         // And back again, without a word to the proxy.
         try cluster.startAll()
         try waitUntil("a read after all came back") {
