@@ -148,14 +148,15 @@ package final class KvdCluster {
 /// Ports that nothing listens on.
 ///
 /// Below those that the system gives to connections by itself: a member that is killed finds its port
-/// again, however many connections were made in the meantime.
+/// again, however many connections were made in the meantime. And above 20999, which a recording adds to
+/// a member's URLs: they are sorted.
 package enum FreePorts {
     /// Given out before, by this process.
     private static let taken = Mutex<Set<Int>>([])
 
     /// Finds `count` different ports, and lets go of them.
     package static func take(_ count: Int) throws -> [Int] {
-        let range = 10_000..<max(20_000, firstOfConnections)
+        let range = 21_000..<max(31_000, firstOfConnections)
         return try taken.withLock { taken in
             var ports: [Int] = []
             // A machine on which so many are taken has another trouble.
