@@ -56,17 +56,7 @@ void kvd_name_thread(const char *name) {
 void kvd_lower_thread_priority(void) {
     // On Linux a thread has a nice value and an I/O priority of its own; the latter's class is
     // in the bits from 13 on: 2, best effort, with level 7, its lowest.
-    // Since 6.12 a thread of the usual class has a slice of its own too, for which it keeps the
-    // processor from one that wakes up; the kernel's is long enough to show in the writes' p99.
-    struct {
-        uint32_t size, policy;
-        uint64_t flags;
-        int32_t nice;
-        uint32_t priority;
-        uint64_t runtime, deadline, period;
-    } wished = {.size = sizeof wished, .nice = 15, .runtime = 100000};
-    if (syscall(SYS_sched_setattr, 0, &wished, 0) != 0)
-        setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 15);
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 15);
     syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 7);
 }
 
