@@ -78,12 +78,4 @@ final class IncomingSnapshots: Sendable {
     }
 
     func settled(_ name: SnapshotName) { state.withLock { _ = $0.active.remove(name) } }
-
-    /// This member has all that it needs: what was left of a transfer will not be asked for again.
-    func clear() {
-        state.withLock { state in
-            defer { state.suspended = nil }
-            return state.suspended
-        }?.removeFile()
-    }
 }

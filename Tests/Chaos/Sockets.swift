@@ -1,4 +1,5 @@
 import Foundation
+import ProcessSupport
 
 /// The few calls on sockets that the proxy needs, on loopback.
 enum Sockets {
@@ -16,15 +17,17 @@ enum Sockets {
 
     static func listen() throws -> (socket: Int32, port: Int) {
         let socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = address(0)
+        let isBound = LoopbackAddress.with(port: 0) { bind(socket, $0, $1) == 0 }
+        var address = sockaddr_in()
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isListening = withUnsafeMutablePointer(to: &address) {
+        let isNamed = withUnsafeMutablePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, size) == 0 && Foundation.listen(socket, 256) == 0
-                    && getsockname(socket, $0, &size) == 0
+                getsockname(socket, $0, &size) == 0
             }
         }
-        guard isListening else { throw ChaosFailure("cannot listen: errno \(errno)") }
+        guard isBound, isNamed, Foundation.listen(socket, 256) == 0 else {
+            throw ChaosFailure("cannot listen: errno \(errno)")
+        }
         makeNonBlocking(socket)
         return (socket, Int(UInt16(bigEndian: address.sin_port)))
     }
@@ -34,12 +37,7 @@ enum Sockets {
         let socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard socket >= 0 else { return nil }
         prepare(socket)
-        var address = address(port)
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Foundation.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        let result = LoopbackAddress.with(port: port) { Foundation.connect(socket, $0, $1) }
         guard result == 0 || errno == EINPROGRESS else {
             close(socket)
             return nil
@@ -56,13 +54,5 @@ enum Sockets {
     static func drain(_ descriptor: Int32) {
         var bytes = [UInt8](repeating: 0, count: 256)
         while read(descriptor, &bytes, bytes.count) > 0 {}
-    }
-
-    private static func address(_ port: Int) -> sockaddr_in {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        return address
     }
 }

@@ -100,15 +100,7 @@ private final class EchoServer: @unchecked Sendable {
     init() throws {
         port = try FreePorts.take(1)[0]
         socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        let result = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
+        let result = LoopbackAddress.with(port: port) { [socket] in bind(socket, $0, $1) }
         try #require(result == 0 && listen(socket, 16) == 0)
         Thread.detachNewThread { [self, socket] in
             while case let peer = accept(socket, nil, nil), peer >= 0 { serve(peer) }

@@ -118,7 +118,7 @@ enum Sockets {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var yes: Int32 = 1
         setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
-        let isBound = withAddress(port) { bind(socket, $0, $1) == 0 }
+        let isBound = LoopbackAddress.with(port: port) { bind(socket, $0, $1) == 0 }
         guard isBound, Glibc.listen(socket, 64) == 0 else {
             throw LoopbackHTTP.Failed(description: "cannot listen on \(port): errno \(errno)")
         }
@@ -127,25 +127,11 @@ enum Sockets {
 
     static func connect(_ port: Int) -> Int32? {
         let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        guard withAddress(port, { Glibc.connect(socket, $0, $1) == 0 }) else {
+        guard LoopbackAddress.with(port: port, { Glibc.connect(socket, $0, $1) == 0 }) else {
             close(socket)
             return nil
         }
         return socket
-    }
-
-    private static func withAddress(
-        _ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Bool
-    ) -> Bool {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
     }
 
     static func send(_ bytes: ArraySlice<UInt8>, to socket: Int32) -> Bool {

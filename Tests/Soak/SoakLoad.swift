@@ -56,6 +56,21 @@ final class SoakLoad: Sendable {
 
     private func work(_ number: Int, _ seeded: SplitMix64) {
         var random = seeded
+        eachConnection(from: number, lost: "lost") { client in
+            for n in 1... where goesOn {
+                let status = try request(client, &random, isBackup: n % Self.backupEvery == 0)
+                count(status < 500 ? "done" : "\(status)")
+                usleep(Self.pause)
+                if !goesOn { return }
+            }
+        }
+    }
+
+    /// Connects to one member after the other, and calls `body` with each connection; `lost` is counted
+    /// when it throws.
+    private func eachConnection(
+        from number: Int, lost: String, _ body: (LoopbackHTTP) throws -> Void
+    ) {
         var member = number
         while goesOn {
             member += 1
@@ -64,16 +79,7 @@ final class SoakLoad: Sendable {
                 usleep(100_000)
                 continue
             }
-            do {
-                for n in 1... where goesOn {
-                    let status = try request(client, &random, isBackup: n % Self.backupEvery == 0)
-                    count(status < 500 ? "done" : "\(status)")
-                    usleep(Self.pause)
-                    if !goesOn { return }
-                }
-            } catch {
-                count("lost")
-            }
+            do { try body(client) } catch { count(lost) }
         }
     }
 
@@ -130,24 +136,13 @@ final class SoakLoad: Sendable {
     // MARK: Watches
 
     private func watch(_ number: Int) {
-        var member = number
         let isStream = number % 2 == 0
         let path = "/v2/keys/soak/\(number % 20)?wait=true&recursive=true"
-        while goesOn {
-            member += 1
-            let port = ports[member % ports.count]
-            guard let client = try? LoopbackHTTP(port: port, timeout: .seconds(5)) else {
-                usleep(100_000)
-                continue
-            }
-            do {
-                while goesOn {
-                    try client.send("GET", path + (isStream ? "&stream=true" : ""))
-                    _ = try client.readHead()
-                    while goesOn, try client.readChunk() != nil { count("events") }
-                }
-            } catch {
-                count("watches lost")
+        eachConnection(from: number, lost: "watches lost") { client in
+            while goesOn {
+                try client.send("GET", path + (isStream ? "&stream=true" : ""))
+                _ = try client.readHead()
+                while goesOn, try client.readChunk() != nil { count("events") }
             }
         }
     }
