@@ -62,23 +62,91 @@ struct BatchBuffer: ~Copyable {
     mutating func add(_ entries: [Entry]) {
         // A span lends its elements: iterating over the array would retain each one's data.
         let entries = entries.span
+        var prefix = EntryPrefix(.normal, term: 0)
         for i in entries.indices {
-            let (term, index) = (entries[i].term, entries[i].index)
-            let count = entries[i].data.count
-            var dataBytes = 4 &+ ByteCursor.size(term) &+ ByteCursor.size(index)
-            if count > 0 { dataBytes += 1 + ByteCursor.size(UInt64(count)) + count }
-            add(.entry, dataBytes: dataBytes) { place in
-                place.byte(0x08)
-                place.byte(entries[i].kind.rawValue)
-                place.byte(0x10)
-                place.varint(term)
-                place.byte(0x18)
-                place.varint(index)
-                guard count > 0 else { return }
-                place.byte(0x22)
-                place.varint(UInt64(count))
-                entries[i].data.withUnsafeBytes { place.bytes($0) }
+            let (kind, term, index) = (entries[i].kind, entries[i].term, entries[i].index)
+            if term <= EntryPrefix.termMax, index <= EntryPrefix.indexMax,
+                EntryPrefix.dataBytes.contains(entries[i].data.count)
+            {
+                if term != prefix.term || kind != prefix.kind {
+                    prefix = EntryPrefix(kind, term: term)
+                }
+                let head = prefix.head(index: index, dataBytes: entries[i].data.count)
+                let place = place(for: head, dataBytes: head.count &+ entries[i].data.count)
+                let before = rolling
+                let bytes = entries[i].data.span.bytes
+                let crc = bytes.withUnsafeBytes { Self.put(head, $0, at: place.data, before) }
+                finish(place, crc)
+            } else {
+                addSlowly(kind, term: term, index: index, entries[i].data)
             }
+        }
+    }
+
+    /// Where a record's frame goes, and what is known of it before its crc.
+    private struct Place {
+        var frame: UnsafeMutableRawPointer
+        /// Header bytes without those of the crc.
+        var fixed: Int
+        var dataBytes: Int
+        /// Leaves room for five bytes of crc, which it takes fifteen times out of sixteen.
+        var data: UnsafeMutableRawPointer { frame + (fixed &+ 5) }
+    }
+
+    /// Reserves: what is written there stays inside the memory.
+    @inline(__always)
+    private mutating func place(dataBytes: Int) -> Place {
+        precondition(marker != nil && dataBytes > 0 && dataBytes <= WALFormat.recordBytesMax)
+        let fixed = WALFormat.lengthBytes &+ 4 &+ ByteCursor.size(UInt64(dataBytes))
+        reserve(fixed &+ 5 &+ dataBytes)
+        return Place(
+            frame: memory.baseAddress.unsafelyUnwrapped + count, fixed: fixed, dataBytes: dataBytes)
+    }
+
+    /// The same for the entries of `EntryPrefix`, whose size needs no more than two bytes.
+    @inline(__always)
+    private mutating func place(for head: EntryPrefix.Head, dataBytes: Int) -> Place {
+        precondition(marker != nil)
+        let fixed = WALFormat.lengthBytes &+ (dataBytes < 1 << 7 ? 5 : 6)
+        reserve(fixed &+ 5 &+ dataBytes &+ EntryPrefix.slackBytes)
+        return Place(
+            frame: memory.baseAddress.unsafelyUnwrapped + count, fixed: fixed, dataBytes: dataBytes)
+    }
+
+    /// Most entries: two words are put together in registers and stored before the data. The crc is
+    /// made of those, and of the data where they come from: what was only just written cannot be
+    /// read quickly in other pieces.
+    @inline(__always)
+    private static func put(
+        _ head: EntryPrefix.Head, _ source: UnsafeRawBufferPointer,
+        at data: UnsafeMutableRawPointer, _ before: CRC32C
+    ) -> CRC32C {
+        // Whole words: what is too much of one is overwritten by what follows.
+        data.storeBytes(of: head.low.littleEndian, as: UInt64.self)
+        (data + 8).storeBytes(of: head.high.littleEndian, as: UInt64.self)
+        let bytes = source.baseAddress.unsafelyUnwrapped  // not empty
+        (data + head.count).copyMemory(from: bytes, byteCount: source.count)
+        return CRC32C(
+            kvd_crc32c_headed(before.value, head.low, head.high, head.count, bytes, source.count))
+    }
+
+    @inline(never)
+    private mutating func addSlowly(
+        _ kind: Entry.Kind, term: UInt64, index: UInt64, _ bytes: [UInt8]
+    ) {
+        var dataBytes = 4 &+ ByteCursor.size(term) &+ ByteCursor.size(index)
+        if !bytes.isEmpty { dataBytes += 1 + ByteCursor.size(UInt64(bytes.count)) + bytes.count }
+        add(.entry, dataBytes: dataBytes) { place in
+            place.byte(0x08)
+            place.byte(kind.rawValue)
+            place.byte(0x10)
+            place.varint(term)
+            place.byte(0x18)
+            place.varint(index)
+            guard !bytes.isEmpty else { return }
+            place.byte(0x22)
+            place.varint(UInt64(bytes.count))
+            bytes.withUnsafeBytes { place.bytes($0) }
         }
     }
 
@@ -98,31 +166,49 @@ struct BatchBuffer: ~Copyable {
     private mutating func add(
         _ type: WALRecordType, dataBytes: Int, encode: (inout ByteCursor) -> Void
     ) {
-        precondition(marker != nil && dataBytes > 0 && dataBytes <= WALFormat.recordBytesMax)
-        // The crc comes first but is known last. Room is left for five bytes of it, which it
-        // takes fifteen times out of sixteen; else the data moves down.
-        let fixed = WALFormat.lengthBytes &+ 4 &+ ByteCursor.size(UInt64(dataBytes))
-        reserve(fixed &+ 5 &+ dataBytes)
-        // Reserved above: what follows stays inside the memory, and the ends are compared.
-        let frame = memory.baseAddress.unsafelyUnwrapped + count
-        let data = frame + (fixed &+ 5)
-        var end = ByteCursor(data)
+        let place = place(dataBytes: dataBytes)
+        var end = ByteCursor(place.data)
         encode(&end)
-        precondition(end.place == data + dataBytes, "a wrong encodedSize")
+        precondition(end.place == place.data + dataBytes, "a wrong encodedSize")
+        var crc = rolling
+        crc.update(UnsafeRawBufferPointer(start: place.data, count: dataBytes))
+        finish(type, at: place, crc: crc)
+    }
+
+    /// Puts the header before an entry of `EntryPrefix`.
+    @inline(__always)
+    private mutating func finish(_ place: Place, _ crc: CRC32C) {
+        guard crc.value >= 1 << 28 else { return finish(.entry, at: place, crc: crc) }
+        rolling = crc
+        var header = ByteCursor(place.frame)
+        header.usualFrameHeader(
+            .entry, crc: UInt64(crc.value), dataBytes: UInt64(truncatingIfNeeded: place.dataBytes),
+            recordBytes: place.fixed &+ 5 &- WALFormat.lengthBytes &+ place.dataBytes)
+        assert(header.place == place.data)
+        count = count &+ place.fixed &+ 5 &+ place.dataBytes
+    }
+
+    /// Puts the header before a record's data. The crc comes first but is known last: if it takes
+    /// less room than was left, the data move down.
+    @inline(never)
+    private mutating func finish(_ type: WALRecordType, at place: Place, crc: CRC32C) {
+        let dataBytes = place.dataBytes
         let before = rolling
-        rolling = CRC32C(kvd_crc32c(before.value, data, dataBytes))
-        let crcBytes = ByteCursor.size(UInt64(rolling.value))
-        let headerBytes = fixed &+ crcBytes
-        if crcBytes < 5 { (frame + headerBytes).copyMemory(from: data, byteCount: dataBytes) }
-        var header = ByteCursor(frame)
+        rolling = crc
+        let crcBytes = ByteCursor.size(UInt64(crc.value))
+        let headerBytes = place.fixed &+ crcBytes
+        if crcBytes < 5 {
+            (place.frame + headerBytes).copyMemory(from: place.data, byteCount: dataBytes)
+        }
+        var header = ByteCursor(place.frame)
         header.frameHeader(
-            type, crc: rolling.value, dataBytes: dataBytes,
+            type, crc: crc.value, dataBytes: dataBytes,
             recordBytes: headerBytes &- WALFormat.lengthBytes &+ dataBytes)
-        precondition(header.place == frame + headerBytes)
+        precondition(header.place == place.frame + headerBytes)
         let start = count &+ headerBytes
         if dataBytes >= Self.sharedCRCBytesMin {
             cover(upTo: start)
-            batch.update(count: dataBytes, likeFrom: before, to: rolling)
+            batch.update(count: dataBytes, likeFrom: before, to: crc)
             covered = start &+ dataBytes
         }
         count = start &+ dataBytes
@@ -181,68 +267,5 @@ struct BatchBuffer: ~Copyable {
 
     private static func allocate(_ size: Int) -> UnsafeMutableRawBufferPointer {
         .allocate(byteCount: size, alignment: WALFormat.pageBytes)
-    }
-}
-
-/// A place in memory that was measured and reserved before: nothing is checked on the way, the
-/// caller compares where it ends.
-struct ByteCursor {
-    private(set) var place: UnsafeMutableRawPointer
-
-    @inline(__always)
-    init(_ place: UnsafeMutableRawPointer) { self.place = place }
-
-    /// Bytes of a varint. `WireSize.varint`, quicker for the lengths that come up.
-    @inline(__always)
-    static func size(_ value: UInt64) -> Int {
-        if value < 1 << 7 { return 1 }
-        if value < 1 << 14 { return 2 }
-        if value < 1 << 21 { return 3 }
-        if value < 1 << 28 { return 4 }
-        return WireSize.varint(value)
-    }
-
-    @inline(__always)
-    mutating func byte(_ value: UInt8) {
-        place.storeBytes(of: value, as: UInt8.self)
-        place += 1
-    }
-
-    @inline(__always)
-    mutating func varint(_ value: UInt64) {
-        var rest = value
-        while rest >= 0x80 {
-            byte(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        byte(UInt8(truncatingIfNeeded: rest))
-    }
-
-    @inline(__always)
-    mutating func bytes(_ source: UnsafeRawBufferPointer) {
-        guard let start = source.baseAddress else { return }
-        place.copyMemory(from: start, byteCount: source.count)
-        place += source.count
-    }
-
-    /// The next `count` bytes, for another writer to fill.
-    mutating func next(_ count: Int) -> UnsafeMutableRawBufferPointer {
-        defer { place += count }
-        return UnsafeMutableRawBufferPointer(start: place, count: count)
-    }
-
-    /// Everything of a frame that comes before its data.
-    @inline(__always)
-    mutating func frameHeader(
-        _ type: WALRecordType, crc: UInt32, dataBytes: Int, recordBytes: Int
-    ) {
-        place.storeBytes(of: UInt64(recordBytes).littleEndian, as: UInt64.self)
-        place += WALFormat.lengthBytes
-        byte(0x08)
-        byte(type.rawValue)
-        byte(0x10)
-        varint(UInt64(crc))
-        byte(0x1a)
-        varint(UInt64(dataBytes))
     }
 }

@@ -109,22 +109,23 @@ public final class WAL<IO: FileStorage> {
     /// Throws `.tooLong` without having taken any of it.
     public func append(hardState: HardState?, entries: [Entry]) throws(WALError) {
         try checkOpen()
-        var size = 0
-        var last = lastIndex
+        var (last, bytes, largest) = (lastIndex, 0, 0)
         // A span lends its elements: iterating over the array would retain each one's data.
         let span = entries.span
         for i in span.indices {
             let index = span[i].index
             precondition(index <= last + 1, "entry \(index) after \(last)")
             last = index
-            let dataBytes = span[i].data.count + Self.entryFieldBytesMax
-            guard dataBytes <= WALFormat.recordBytesMax else {
-                let code = WALError.Code.tooLong(bytes: dataBytes, limit: WALFormat.recordBytesMax)
-                throw WALError(code, file: file.path, offsetBytes: writtenBytes)
-            }
-            size += dataBytes + WALFormat.overheadBytesMax
+            bytes += span[i].data.count
+            largest = max(largest, span[i].data.count)
         }
-        try begin(roomFor: size)
+        guard largest <= WALFormat.recordBytesMax - Self.entryFieldBytesMax else {
+            let dataBytes = largest + Self.entryFieldBytesMax
+            let code = WALError.Code.tooLong(bytes: dataBytes, limit: WALFormat.recordBytesMax)
+            throw WALError(code, file: file.path, offsetBytes: writtenBytes)
+        }
+        let overheadBytes = Self.entryFieldBytesMax + WALFormat.overheadBytesMax
+        try begin(roomFor: bytes + entries.count * overheadBytes)
         buffer.add(entries)
         lastIndex = last
         if let hardState, !hardState.isEmpty { pendingState = hardState }

@@ -44,6 +44,27 @@ import Testing
         }
     }
 
+    /// Two words, and bytes elsewhere: of every length that is joined, and beyond.
+    @Test func headAndBytesAreOneInput() {
+        var random = SplitMix64(seed: 2)
+        let bytes = (0..<4096).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        bytes.withUnsafeBytes { raw in
+            for length in Array(0...1100) + [2000, 4000] {
+                let head = 8 + length % 9
+                let source = UnsafeRawBufferPointer(rebasing: raw[16..<(16 + length)])
+                let low = raw.loadUnaligned(as: UInt64.self)
+                let all = raw.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+                let high = head == 16 ? all : all & ((1 << UInt64(8 * (head - 8))) - 1)
+                let seed = UInt32(truncatingIfNeeded: length &* 0x9e37_79b9)
+                let expected = kvd_crc32c_portable(
+                    kvd_crc32c_portable(seed, raw.baseAddress, head), source.baseAddress, length)
+                let found = kvd_crc32c_headed(
+                    seed, low, high, head, source.baseAddress, length)
+                #expect(found == expected, "\(head) and \(length) bytes")
+            }
+        }
+    }
+
     @Test func everyCutRollsToTheSame() {
         let bytes = (0..<2000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
         let whole = CRC32C.of(bytes)

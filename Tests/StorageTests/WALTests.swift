@@ -44,6 +44,47 @@ import Testing
         }
     }
 
+    /// All in one batch, where an entry shares its beginning with the one before.
+    @Test(arguments: 0..<20 as Range<UInt64>)
+    func entriesOfABatchAreEncodedAsRaftModelDoes(seed: UInt64) throws {
+        var random = SplitMix64(seed: seed)
+        let edges: [UInt64] = [1, 1 << 7, 1 << 14, 1 << 21, 1 << 28, 1 << 35, 1 << 63]
+        let sizes = [0, 1, 2, 110, 127, 128, 1010, 1024, 8191, 8192, 16_383]
+        func number() -> UInt64 {
+            random.pick(edges) &- 1 &+ UInt64(random.below(2))
+        }
+        var (term, kind) = (number(), Entry.Kind.normal)
+        let entries = (0..<200).map { _ in
+            if random.below(4) == 0 {
+                (term, kind) = (number(), random.coin() ? .normal : .confChange)
+            }
+            let size = random.coin() ? random.pick(sizes) : random.below(300)
+            let byte = UInt8(truncatingIfNeeded: random.next())
+            return Entry(
+                kind: kind, term: term, index: number(),
+                data: (0..<size).map { UInt8(truncatingIfNeeded: $0) ^ byte })
+        }
+        let first = CRC32C(UInt32(truncatingIfNeeded: random.next()))
+        var buffer = BatchBuffer(rolling: first)
+        buffer.begin(WALMarker(sequence: 1, offset: 2, durable: 2))
+        var place = buffer.count
+        buffer.add(entries)
+        buffer.seal()
+        var rolling = first
+        for entry in entries {
+            let rest = UnsafeRawBufferPointer(rebasing: buffer.bytes[place...])
+            guard case .frame(let frame) = WALFrame.read(rest) else {
+                Issue.record("not a frame")
+                return
+            }
+            rolling.update(frame.data)
+            #expect(Array(frame.data) == entry.encoded())
+            #expect(frame.crc == rolling.value && frame.type == .entry)
+            place += frame.sizeBytes
+        }
+        #expect(place == buffer.count && buffer.rolling == rolling)
+    }
+
     /// The batch's crc is the same whether it was rolled over the bytes or derived.
     @Test func batchCRCCoversEveryByte() {
         for sizes in [[10, 100], [9000], [8192, 5, 70_000, 8191]] {

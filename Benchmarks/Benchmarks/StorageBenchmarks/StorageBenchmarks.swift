@@ -13,13 +13,19 @@ let benchmarks: @Sendable () -> Void = {
 
     for (count, bytes) in [(1, 128), (16, 128), (256, 128), (1024, 128), (64, 65_536)] {
         Benchmark("WAL append and sync, \(count) entries of \(bytes) B") { benchmark, log in
-            for _ in benchmark.scaledIterations { try log.appendAndSync() }
+            log.makeInput()
+            benchmark.startMeasurement()
+            try log.appendAndSync()
+            benchmark.stopMeasurement()
+            try log.keepUp()
         } setup: {
             try SteadyLog(entryCount: count, entryBytes: bytes)
         }
 
         Benchmark("bare pwrite and fdatasync, \(count) x \(bytes) B") { benchmark, file in
-            for _ in benchmark.scaledIterations { try file.writeAndSync() }
+            benchmark.startMeasurement()
+            try file.writeAndSync()
+            benchmark.stopMeasurement()
         } setup: {
             try BareFile(bytes: count * (bytes + 32))
         }
@@ -80,18 +86,21 @@ final class SteadyLog {
         }
     }
 
-    func appendAndSync() throws {
+    /// What Raft does before.
+    func makeInput() {
         for i in entries.indices {
             index += 1
             entries[i].index = index
         }
-        try wal.append(hardState: nil, entries: entries)
-        try wal.sync()
-        try keepUp()
     }
 
-    /// What the server's threads do meanwhile.
-    private func keepUp() throws {
+    func appendAndSync() throws {
+        try wal.append(hardState: nil, entries: entries)
+        try wal.sync()
+    }
+
+    /// What the server's other threads do meanwhile.
+    func keepUp() throws {
         wal.release(through: index)
         if let release = wal.nextRelease() { wal.released(release.run()) }
         if let preparation = wal.nextPreparation() {
