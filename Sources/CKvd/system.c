@@ -7,6 +7,7 @@
 #include <malloc.h>
 #endif
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -58,6 +59,13 @@ void kvd_lower_thread_priority(void) {
     // in the bits from 13 on: 2, best effort, with level 7, its lowest.
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), 15);
     syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 7);
+}
+
+void kvd_idle_thread_priority(void) {
+    kvd_lower_thread_priority();
+    // Of this thread only: to the kernel a thread is a process of its own.
+    struct sched_param none = {0};
+    sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
 size_t kvd_find(const void *bytes, size_t count, size_t from, const void *pattern, size_t size) {

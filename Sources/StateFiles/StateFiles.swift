@@ -4,6 +4,7 @@
 ///     file ─▶ EtcdSnapshot.decode                   etcd's
 ///     SnapshotLoader                                either, of a member's own dir, by its name
 ///     StateImage ─▶ SnapshotStream ─▶ bytes         for a socket, or a file of any name
+///     StateImage ─▶ SnapshotSave ─▶ file            a snapshot of a member's own, in the background
 ///     data dir ─▶ Recovery                          a member's start: snapshot, log, vote, mark
 ///     damaged data dir ─▶ Salvage                   what is left of it, for a member that rejoins
 ///

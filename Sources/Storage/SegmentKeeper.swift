@@ -46,7 +46,7 @@ final class SegmentKeeper<IO: FileStorage>: Sendable {
         named name: String, isPatient: Bool = false,
         done: @escaping @Sendable (Outcome) -> Void
     ) {
-        worker = SerialWorker(named: name, isBackground: isPatient)
+        worker = SerialWorker(named: name, isPatient ? .background : .usual)
         self.done = done
     }
 

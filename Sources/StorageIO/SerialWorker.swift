@@ -15,11 +15,10 @@ package final class SerialWorker: Sendable {
     private let queue = SleepingLock(Queue())
     private let thread = Mutex<WorkerThread?>(nil)
 
-    /// - Parameter isBackground: gets the processor and the disk only when nobody else wants them.
-    package init(named name: String, isBackground: Bool) {
+    package init(named name: String, _ priority: WorkerThread.Priority) {
         let queue = queue
         let started = WorkerThread(named: name) {
-            if isBackground { WorkerThread.lowerPriority() }
+            WorkerThread.take(priority)
             while case .job(let job) = Self.next(queue) { job() }
         }
         thread.withLock { $0 = started }

@@ -35,8 +35,24 @@ package final class WorkerThread: Sendable {
         self.id = id
     }
 
-    /// The calling thread gets the processor and the disk only after all others.
-    package static func lowerPriority() { kvd_lower_thread_priority() }
+    package enum Priority: Sendable {
+        case usual
+        /// A small share of the processor and the disk where others want them too.
+        case background
+        /// The processor only while nobody else wants it: gives way at once to any thread that wakes,
+        /// and gets next to nothing where there is always one. For work that another thread can take
+        /// over, and that holds no lock which others need.
+        case idle
+    }
+
+    /// Of the calling thread. It cannot go back from `.idle`, which takes a privilege.
+    static func take(_ priority: Priority) {
+        switch priority {
+        case .usual: break
+        case .background: kvd_lower_thread_priority()
+        case .idle: kvd_idle_thread_priority()
+        }
+    }
 
     package func join() {
         let code = pthread_join(id, nil)

@@ -20,7 +20,7 @@ final class Scrubber: Sendable {
 
     private let directory: DataDirectory<PosixStorage>
     private let snapshots: SnapshotDirectory<PosixStorage>
-    private let worker = SerialWorker(named: "kvd-scrub", isBackground: true)
+    private let worker = SerialWorker(named: "kvd-scrub", .background)
     private let isStopping = Atomic(false)
     private let log = Logger(label: "scrub")
     private let counted = Mutex(Statistics())

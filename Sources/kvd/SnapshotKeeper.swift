@@ -41,7 +41,9 @@ final class SnapshotKeeper: Sendable {
     private let identity: WALMetadata
     /// Files to keep; 0 keeps all.
     private let filesMax: Int
-    private let jobs = SerialWorker(named: "kvd-snapshot", isBackground: true)
+    private let jobs = SerialWorker(named: "kvd-snapshot", .background)
+    /// Helps with snapshots of our own.
+    private let idle = SerialWorker(named: "kvd-idle", .idle)
     private let log = Logger(label: "etcdserver")
     /// What came from a leader and waits for Raft's word that it counts.
     private let arrived = Mutex<[(metadata: SnapshotMetadata, arrival: Arrival)]>([])
@@ -128,29 +130,17 @@ final class SnapshotKeeper: Sendable {
     private func write(
         _ image: StateImage, pace: WritePace
     ) throws(SnapshotError) -> (SnapshotFile, marshalling: Int64) {
-        let writer = try directory.create(header(of: image), pace: pace)
-        do throws(SnapshotError) {
-            var encoder = StateEncoder(image)
-            var marshalling: Int64 = 0
-            var isDone: Bool
-            repeat {
-                let started = MachineClock.monotonicNanoseconds
-                var writing: Int64 = 0
-                isDone = try !encoder.next { piece throws(SnapshotError) in
-                    let begun = MachineClock.monotonicNanoseconds
-                    try writer.append(piece)
-                    writing += MachineClock.monotonicNanoseconds - begun
-                }
-                let working = MachineClock.monotonicNanoseconds - started - writing
-                marshalling += working
-                if pace != .unlimited { MachineClock.sleep(nanoseconds: working * Self.restRatio) }
-            } while !isDone
-            return (try writer.finish(), marshalling)
-        } catch {
-            writer.abandon()
-            throw error
-        }
+        let isPaced = pace != .unlimited
+        let save = try SnapshotSave(
+            image, header(of: image), in: directory, pace: pace,
+            restRatio: isPaced ? Self.restRatio : 0)
+        let outcome = try save.run(firstOn: isPaced ? idle : nil, upTo: Self.idleLimit)
+        return (outcome.file, outcome.marshallingNanoseconds)
     }
+
+    /// A million keys take some seconds of a processor that is free now and then; the log grows by
+    /// as much meanwhile as it does in a snapshot that a busy server makes.
+    private static let idleLimit = Duration.seconds(15)
 
     /// A paced snapshot rests this many times as long as it works, piece by piece: where there are
     /// two processors and both are busy, one that went through took a third of the writes' time.
@@ -240,5 +230,8 @@ final class SnapshotKeeper: Sendable {
     func run(_ job: @escaping @Sendable () -> Void) { jobs.submit(job) }
 
     /// Returns when the job under way has ended; what waits is dropped.
-    func stop() { jobs.stop() }
+    func stop() {
+        jobs.stop()
+        idle.stop()
+    }
 }

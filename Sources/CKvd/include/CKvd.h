@@ -55,6 +55,9 @@ void kvd_name_thread(const char *name);
 // system does not let it, nothing changes.
 void kvd_lower_thread_priority(void);
 
+// As above for the disk; of the processor it gets what nobody else wants (SCHED_IDLE).
+void kvd_idle_thread_priority(void);
+
 // Where `pattern` begins in `bytes` at or after `from`; `count` if nowhere. Fast over zeros.
 size_t kvd_find(const void *bytes, size_t count, size_t from, const void *pattern, size_t size);
 

@@ -1,0 +1,135 @@
+package import State
+package import Storage
+package import StorageIO
+import Synchronization
+
+/// One snapshot that is being written, piece by piece: by one thread, or by a second one first.
+///
+///     the caller's thread                        a thread of the idle class
+///     run(firstOn:upTo:) ──────────────────────▶ pieces, as long as nobody else
+///       waits, at most so long        ◀───────── wants the processor
+///       asks it to leave off, waits   ◀───────── for the piece under way
+///       goes on with the next piece
+///       frees the image
+///
+/// A thread of the idle class gives way at once when another one wakes, where even one of the lowest
+/// priority keeps the processor for a scheduler's slice, which every request beside it then waits
+/// for. But where the processors are never free it gets next to nothing of them, and meanwhile the
+/// log grows: hence the limit, after which the usual class goes on.
+package final class SnapshotSave<IO: FileStorage>: Sendable {
+    private struct Work: ~Copyable {
+        var encoder: StateEncoder
+        let writer: SnapshotWriter<IO>
+        var pieceCount = 0
+        var marshallingNanoseconds: Int64 = 0
+        var failure: SnapshotError?
+
+        init(_ image: StateImage, _ writer: SnapshotWriter<IO>) {
+            encoder = StateEncoder(image)
+            self.writer = writer
+        }
+
+        mutating func step(restRatio: Int64) -> Bool {
+            let started = MachineClock.monotonicNanoseconds
+            var writing: Int64 = 0
+            let writer = writer
+            let isMore: Bool
+            do throws(SnapshotError) {
+                isMore = try encoder.next { piece throws(SnapshotError) in
+                    let begun = MachineClock.monotonicNanoseconds
+                    try writer.append(piece)
+                    writing += MachineClock.monotonicNanoseconds - begun
+                }
+            } catch {
+                failure = error
+                return false
+            }
+            let working = MachineClock.monotonicNanoseconds - started - writing
+            marshallingNanoseconds += working
+            pieceCount += isMore ? 1 : 0
+            MachineClock.sleep(nanoseconds: working * restRatio)
+            return isMore
+        }
+    }
+
+    private enum Turn {
+        case notBegun
+        case underWay
+        case mustEnd
+        case ended
+    }
+
+    package struct Outcome: Sendable {
+        package var file: SnapshotFile
+        /// The part of the time that made bytes of the state; the rest wrote them, or waited to.
+        package var marshallingNanoseconds: Int64
+        package var pieceCount: Int
+        /// How many of them the other thread made.
+        package var idlePieceCount: Int
+    }
+
+    private let work: Mutex<Work?>
+    private let turn = SleepingLock(Turn.notBegun)
+    /// How many times as long as it made bytes a piece is followed by rest.
+    private let restRatio: Int64
+
+    package init(
+        _ image: StateImage, _ header: SnapshotHeader, in directory: SnapshotDirectory<IO>,
+        pace: WritePace, restRatio: Int64 = 0
+    ) throws(SnapshotError) {
+        work = Mutex(Work(image, try directory.create(header, pace: pace)))
+        self.restRatio = restRatio
+    }
+
+    /// Writes the file and makes it durable. On the caller's thread, once.
+    ///
+    /// - Parameter idle: has a thread of its own of the idle class; nil: no help.
+    package func run(
+        firstOn idle: SerialWorker? = nil, upTo limit: Duration = .zero
+    ) throws(SnapshotError) -> Outcome {
+        if let idle { leave(to: idle, upTo: limit) }
+        let idlePieceCount = work.withLock { $0?.pieceCount } ?? 0
+        while step() {}
+        // Out of the lock, which the idle thread may outlive: the image is freed here.
+        guard let done = work.withLock({ $0.take() }) else {
+            preconditionFailure("a snapshot is written once")
+        }
+        do throws(SnapshotError) {
+            if let failure = done.failure { throw failure }
+            return Outcome(
+                file: try done.writer.finish(),
+                marshallingNanoseconds: done.marshallingNanoseconds, pieceCount: done.pieceCount,
+                idlePieceCount: idlePieceCount)
+        } catch {
+            done.writer.abandon()
+            throw error
+        }
+    }
+
+    private func leave(to idle: SerialWorker, upTo limit: Duration) {
+        idle.submit { [self] in
+            let mayBegin = turn.withLock { turn in
+                guard turn == .notBegun else { return false }
+                turn = .underWay
+                return true
+            }
+            guard mayBegin else { return }
+            while turn.withLock({ $0 == .underWay }), step() {}
+            turn.withLockAndWake { $0 = .ended }
+        }
+        turn.wait(upTo: limit, orElse: ()) { $0 == .ended ? () : nil }
+        turn.withLock { turn in
+            // One that has not begun by now never does.
+            if turn == .underWay { turn = .mustEnd } else { turn = .ended }
+        }
+        turn.wait(upTo: nil, orElse: ()) { $0 == .ended ? () : nil }
+    }
+
+    /// Writes a piece; false: there was none left, or it failed.
+    private func step() -> Bool {
+        work.withLock { work in
+            guard work?.failure == nil else { return false }
+            return work?.step(restRatio: restRatio) ?? false
+        }
+    }
+}
