@@ -122,7 +122,7 @@ final class Server: Sendable {
         let report = seed.manager.map { ServiceReport($0, engine, loop) }
         let host = EngineHost(
             engine: engine, directory: boot.directory, mark: boot.mark, keeper: keeper,
-            eventLoop: loop, report: report
+            knownKvds: boot.knownKvds, eventLoop: loop, report: report
         ) { reason in
             ended.set(reason == .removedFromCluster ? .removed : .failed)
         }
