@@ -42,10 +42,11 @@ final class SnapshotKeeper: Sendable {
     /// Files to keep; 0 keeps all.
     private let filesMax: Int
     private let jobs = SerialWorker(named: "kvd-snapshot", isBackground: true)
-    private let log = Logger(label: "etcdserver")
+    let log = Logger(label: "etcdserver")
     /// What came from a leader and waits for Raft's word that it counts.
     private let arrived = Mutex<[(metadata: SnapshotMetadata, arrival: Arrival)]>([])
 
+    var clusterID: ClusterID { identity.clusterID }
     let incoming = IncomingSnapshots()
     private let counted = Mutex(Statistics())
 
@@ -109,6 +110,7 @@ final class SnapshotKeeper: Sendable {
                     \(file.fileBytes) bytes, in \(took) ms
                     """)
                 removeOld(upTo: image.index)
+                incoming.forget(upTo: image.index)
                 done(
                     .success(
                         Saved(
