@@ -262,7 +262,7 @@ let package = Package(
             "EndToEndTests",
             [
                 "Chaos", "ClientAPI", "ProcessSupport", "GoldenSupport", "CertificateSupport",
-                "RaftModel",
+                "RaftModel", "Storage", "StorageIO",
                 "kvd", "kvd-dump",
             ]),
         tests(

@@ -134,6 +134,10 @@ extension ClientServer {
             "kvd_raft_has_leader", "1 if this member knows a leader.",
             UInt64(engine.leadership.leader == .none ? 0 : 1))
         page.gauge(
+            "kvd_raft_all_members_are_kvd",
+            "1 while pre-votes, quorum checks and read rounds are in use.",
+            UInt64(engine.allMembersAreKvd ? 1 : 0))
+        page.gauge(
             "kvd_snapshot_index", "Index of the newest durable snapshot.", engine.snapshotIndex)
         page.gauge(
             "kvd_disk_full", "1 while this member's disk is full.",

@@ -10,6 +10,7 @@ package struct MemberFiles: Equatable, Sendable {
     var snapPath: String? { memberPath.map { "\($0)/snap" } }
     var votePath: String? { memberPath.map { "\($0)/vote" } }
     var markPath: String? { memberPath.map { "\($0)/mark" } }
+    var kvdNotePath: String? { memberPath.map { "\($0)/kvds" } }
 
     /// Finds a member at `path`: a data dir, its `member`, or its `wal`.
     ///

@@ -17,6 +17,7 @@ package struct MemberReport {
     private var otherSnapshotFiles: [String] = []
     private var vote: VoteRecordSight?
     private var mark: CommitMarkSight?
+    private var kvds = KvdNoteSight.none
     private var notes: [DataDirectoryNote] = []
     /// As of the end of the committed log; nil: it cannot be had.
     private var state: Result<MemberState, DumpError>?
@@ -59,7 +60,8 @@ package struct MemberReport {
 
     private mutating func readRest(_ storage: some FileStorage) throws(DumpError) {
         guard let snapPath = files.snapPath, let votePath = files.votePath,
-            let markPath = files.markPath, let memberPath = files.memberPath
+            let markPath = files.markPath, let memberPath = files.memberPath,
+            let kvdNotePath = files.kvdNotePath
         else { return }
         do throws(StorageError) {
             if try storage.kind(of: snapPath) == .directory {
@@ -72,6 +74,7 @@ package struct MemberReport {
             }
             vote = try VoteRecord.look(at: votePath, storage: storage)
             mark = try CommitMark.look(at: markPath, storage: storage)
+            kvds = try KvdNote.look(at: kvdNotePath, storage: storage)
             for note in DataDirectoryNote.allCases
             where try storage.kind(of: "\(memberPath)/\(note.rawValue)") != nil {
                 notes.append(note)
@@ -113,6 +116,10 @@ package struct MemberReport {
         }
         if let vote, vote.member != nil {
             output.line("vote record: term \(vote.term), vote \(vote.vote)")
+        }
+        if case .note(let note) = kvds {
+            let ids = note.members.sorted().map { "\($0)" }.joined(separator: " ")
+            output.line("known kvds:  \(ids.isEmpty ? "none" : ids)")
         }
         writeState(to: output)
         output.line("log:         \(scan.segments.count) segments, \(ByteText.size(logBytes))")
@@ -197,6 +204,9 @@ package struct MemberReport {
         line.number("lastIndex", sequence.last?.index ?? 0)
         line.number("lastTerm", sequence.last?.term ?? 0)
         if let mark, mark.member != nil { line.number("applied", mark.values.commit) }
+        if case .note(let note) = kvds {
+            line.strings("knownKvds", note.members.sorted().map { "\($0)" })
+        }
         line.number("logBytes", logBytes)
         line.strings("segments", scan.segments.map { "\($0.name)" })
         line.strings("snapshots", snapshots.map { "\($0.name)" })

@@ -30,6 +30,7 @@ package struct Verification<IO: FileStorage> {
             try verification.snapshots(files)
             try verification.vote(files, of: member)
             try verification.mark(files, of: member)
+            try verification.kvdNote(files, of: member)
         }
         return verification.isWell
     }
@@ -166,6 +167,23 @@ package struct Verification<IO: FileStorage> {
         }
         if let member, owner != member { return bad(path, Self.foreign(owner, member)) }
         ok(path, "applied up to \(found.values.commit)")
+    }
+
+    private mutating func kvdNote(_ files: MemberFiles, of member: MemberID?) throws(DumpError) {
+        guard let path = files.kvdNotePath else { return }
+        let found = try DumpError.catching { () throws(StorageError) in
+            try KvdNote.look(at: path, storage: storage)
+        }
+        switch found {
+        case .none: return
+        case .damaged:
+            bad(path, "nothing in it can be read. It may be removed: a start passes it over.")
+        case .note(let note):
+            if let member, note.owner.memberID != member {
+                return bad(path, Self.foreign(note.owner.memberID, member))
+            }
+            ok(path, "\(note.members.count) other members are known as kvds")
+        }
     }
 
     private static func foreign(_ owner: MemberID, _ member: MemberID) -> String {

@@ -157,9 +157,10 @@ extension FuzzTarget {
 
     // MARK: What lies beside the log
 
-    /// The vote record and the commit mark, of the same bytes.
+    /// The vote record, the commit mark and the note of kvds, of the same bytes.
     static let marks = {
-        var target = FuzzTarget("marks", "the vote record and the commit mark") { input in
+        var target = FuzzTarget("marks", "the vote record, the commit mark and the note of kvds") {
+            input in
             let storage = SimulatedStorage(seed: 1)
             for path in ["/vote", "/mark"] { storage.replaceContents(of: path, with: Array(input)) }
             let member = MemberID(0xfa69_d0c8_16ac_9a4f)
@@ -179,6 +180,10 @@ extension FuzzTarget {
                 mark.store(CommitMark.Values(commit: 77))
                 let sight = try CommitMark.look(at: "/mark", storage: storage)
                 try storing(sight?.values.commit == 77, "a mark was lost")
+                if let note = KvdNote(Array(input)) {
+                    try storing(note.encoded == Array(input), "a note's bytes changed")
+                    return true
+                }
                 if case .unknown = recalled { return isOurs }
                 return true
             } catch {
@@ -196,6 +201,10 @@ extension FuzzTarget {
 
     /// Both slots, of the kind that the bytes are of.
     private static func mendSlots(_ bytes: inout [UInt8]) {
+        if bytes.starts(with: "kvd kvds".utf8), bytes.count >= 12 {
+            let body = bytes.count - 4
+            return bytes.put(CRC32C.of(Array(bytes[..<body])), at: body)
+        }
         let isMark = bytes.starts(with: "martchdk".utf8)
         let payload = isMark ? 64 : 40
         for slot in [0, isMark ? 512 : 4096] where slot + payload + 4 <= bytes.count {

@@ -38,7 +38,14 @@ extension Engine {
         let features: Raft.Features = areKvd ? .kvd : .etcd23
         guard raft.features != features else { return }
         raft.setFeatures(features)
+        raftLog.info(
+            areKvd
+                ? "all members are kvds: pre-votes, quorum checks and read rounds are on"
+                : "not all members are known to be kvds: saying only what etcd 2.3 knows")
     }
+
+    /// Whether what only kvds understand is in use.
+    package var allMembersAreKvd: Bool { raft.features == .kvd }
 
     /// What one member is, whatever the others are.
     package func setIsKvd(_ member: MemberID, _ isKvd: Bool) { raft.setIsKvd(member, isKvd) }

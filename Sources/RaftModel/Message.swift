@@ -31,6 +31,17 @@ public struct Message: WireCodable, Equatable {
         case readIndexResponse = 16
         case preVote = 17
         case preVoteResponse = 18
+
+        /// Kinds that only a kvd understands: an etcd 2.3 takes the sender of one that is of a later
+        /// term for that term's leader.
+        public var isKvds: Bool {
+            switch self {
+            case .transferLeader, .timeoutNow, .readIndex, .readIndexResponse, .preVote,
+                .preVoteResponse:
+                true
+            default: false
+            }
+        }
     }
 
     public var kind: Kind

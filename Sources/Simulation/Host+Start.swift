@@ -188,6 +188,7 @@ extension Host {
         running.wal.waitForSpace = { [unowned self] in waitForSpace() }
         if isRestart { world.coverage.count(.restarted) }
         if log.report.cut != nil { world.coverage.count(.tornTailCut) }
+        recallKvds(running)
         started(running)
         world.trace.note(world.now) {
             "\(id) starts: snapshot \(recovery.snapshot.index), log up to \(log.lastIndex) of term "

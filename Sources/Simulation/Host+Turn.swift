@@ -21,6 +21,7 @@ extension Host {
         for batch in running.effects.persist { try persist(batch, running) }
         try observe(running.engine)
         for message in running.effects.messages {
+            guard mayBeSaid(message, running) else { continue }
             try world.judge.sends(message, durable: durable)
             world.send(message, from: slot)
         }

@@ -23,6 +23,8 @@ final class Host {
     /// What it had before they did.
     private(set) var lost: LogMirror?
     var pausedUntil: Int64 = 0
+    /// Its note in the data dir. It may be lost with the power, but is never half of one.
+    var notedKvds: Set<MemberID> = []
 
     // MARK: Its clocks: this machine's time runs `1 + driftPerMillion / 10⁶` as fast as the world's.
 
@@ -153,6 +155,7 @@ final class Host {
         end("power fails")
         storage.removeFaults()
         storage.crash(keeping: survivors)
+        if world.diskRandom.chance(percent: 20) { notedKvds = [] }
         expectsDiskError = false
     }
 
@@ -231,9 +234,22 @@ final class Host {
                 !world.network.isCut(peer, slot), world.diskRandom.chance(percent: 40)
             else { continue }
             running.kvdPeers.insert(member.id)
+            notedKvds.insert(member.id)
             running.engine.setIsKvd(member.id, true)
         }
         updateFeatures()
+    }
+
+    /// At a start: who were kvds before. Until they have said so again, they are sent nothing that an
+    /// etcd would not understand.
+    func recallKvds(_ running: Running) {
+        for member in notedKvds { running.engine.setIsKvd(member, true) }
+    }
+
+    /// Whether its connection with `member` lets `message` through: see `PeerLink.isKvd`.
+    func mayBeSaid(_ message: Message, _ running: Running) -> Bool {
+        !message.kind.isKvds || running.kvdPeers.contains(message.to)
+            || !running.engine.membership.listed.contains { $0.id == message.to }
     }
 
     func updateFeatures() {
@@ -243,7 +259,8 @@ final class Host {
         running.knowsAllPeers = membership.listed.allSatisfy {
             $0.id == own || running.kvdPeers.contains($0.id)
         }
-        let areKvd = membership.ids.allSatisfy { $0 == own || running.kvdPeers.contains($0) }
+        notedKvds.subtract(membership.removed)
+        let areKvd = membership.ids.allSatisfy { $0 == own || notedKvds.contains($0) }
         // Before its log says so, a member does not know whom it has joined.
         running.engine.setAllMembersAreKvd(areKvd && !membership.ids.isEmpty)
     }

@@ -7,11 +7,12 @@ public import StorageIO
 ///         LOCK                flock'ed; holds the process id of who has it
 ///         mark                `CommitMark`
 ///         vote                `VoteRecord`
+///         kvds                `KvdNote`
 ///         wal/                0700  <sequence>-<firstIndex>.wal, *.tmp
 ///         snap/               0700
 ///       proxy/                a proxy's, never with a member's
 ///
-/// Source: `reference/disk-format.md` §1; LOCK and mark are ours.
+/// Source: `reference/disk-format.md` §1; LOCK, mark, vote and kvds are ours.
 public struct DataDirectory<IO: FileStorage>: Sendable {
     public let storage: IO
     public let path: String

@@ -4,13 +4,15 @@ public import StorageIO
 ///
 ///     <term>-<index>.ksnap          whole, whenever it was looked at
 ///     <term>-<index>.ksnap.tmp      being written
-///     <term>-<index>.ksnap.part     coming in from a leader; goes on where it stopped
 ///     <term>-<index>.snap           etcd's
 ///     <name>.broken                 found damaged
+///     <term>-<index>.ksnap.<identity>.part
+///                                   coming in from a leader; goes on where it stopped
+///     <term>-<index>.ksnap.part     the same, of a sender that does not say which file it is
 ///
 /// Synchronous; to be used by one thread at a time.
 public struct SnapshotDirectory<IO: FileStorage>: Sendable {
-    private static var temporarySuffixes: [String] { [".tmp", ".part"] }
+    private static var temporarySuffixes: [String] { [".tmp", PartialSnapshot.suffix] }
 
     public let path: String
     public let storage: IO
@@ -40,9 +42,24 @@ public struct SnapshotDirectory<IO: FileStorage>: Sendable {
     }
 
     /// Begins or goes on with taking in a snapshot that somebody else made.
-    public func receive(_ name: SnapshotName) throws(SnapshotError) -> SnapshotReceiver<IO> {
+    ///
+    /// - Parameter identity: of the sender's file; what has come of it can then be gone on with after a
+    ///   restart.
+    public func receive(
+        _ name: SnapshotName, identity: String = ""
+    ) throws(SnapshotError) -> SnapshotReceiver<IO> {
         precondition(name.format == .kvd)
-        return try SnapshotReceiver(name, directory: path, storage: storage)
+        return try SnapshotReceiver(name, identity: identity, directory: path, storage: storage)
+    }
+
+    /// What an earlier run has got of a snapshot that may still be of use: the newest such file, if it is
+    /// newer than all whole ones.
+    public func partial() throws(StorageError) -> PartialSnapshot? {
+        let names = try storage.list(path)
+        let newestIndex = names.compactMap(SnapshotName.init).map(\.index).max() ?? 0
+        return names.compactMap { PartialSnapshot(fileName: $0) }
+            .filter { $0.name.index > newestIndex }
+            .min { $0.name.isNewer(than: $1.name) }
     }
 
     /// Sets a damaged snapshot aside, as etcd does.
@@ -51,10 +68,11 @@ public struct SnapshotDirectory<IO: FileStorage>: Sendable {
         try storage.syncDirectory(path)
     }
 
-    /// Removes what earlier runs did not finish.
+    /// Removes what earlier runs did not finish and nobody can go on with.
     public func removeTemporaries() throws(StorageError) {
+        let kept = try partial()?.fileName
         let names = try storage.list(path).filter { name in
-            Self.temporarySuffixes.contains { name.hasSuffix($0) }
+            name != kept && Self.temporarySuffixes.contains { name.hasSuffix($0) }
         }
         guard !names.isEmpty else { return }
         for name in names { try storage.remove("\(path)/\(name)") }

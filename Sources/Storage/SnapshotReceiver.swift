@@ -3,8 +3,9 @@ public import StorageIO
 
 /// Takes in the bytes of a snapshot file that somebody else made. Synchronous; one thread.
 ///
-/// What has come lies in `<name>.part`, so that a transfer that was cut off can go on from
-/// `receivedBytes` if its sender does; else `restart`. Nothing in it is believed before `finish`.
+/// What has come lies in a file of its own (`PartialSnapshot`), so that a transfer that was cut off can go
+/// on from `receivedBytes` if its sender does; else `restart`. After a crash of this member, first
+/// `keepIntact`. Nothing in it is believed before `finish`.
 public final class SnapshotReceiver<IO: FileStorage> {
     private let storage: IO
     private let directory: String
@@ -12,11 +13,17 @@ public final class SnapshotReceiver<IO: FileStorage> {
     private let file: IO.File
     public private(set) var receivedBytes: Int
 
-    private var partPath: String { "\(directory)/\(name).part" }
+    private let partPath: String
 
-    init(_ name: SnapshotName, directory: String, storage: IO) throws(SnapshotError) {
+    init(
+        _ name: SnapshotName, identity: String, directory: String, storage: IO
+    ) throws(SnapshotError) {
         (self.name, self.directory, self.storage) = (name, directory, storage)
-        let path = "\(directory)/\(name).part"
+        let fileName =
+            PartialSnapshot(name, identity: identity)?.fileName
+            ?? "\(name)\(PartialSnapshot.suffix)"
+        let path = "\(directory)/\(fileName)"
+        partPath = path
         (file, receivedBytes) = try SnapshotError.catching(path) { () throws(StorageError) in
             let file = try storage.open(path, for: .creatingIfMissing)
             return (file, try file.sizeBytes())
@@ -30,6 +37,21 @@ public final class SnapshotReceiver<IO: FileStorage> {
             try file.truncate(sizeBytes: 0)
         }
         receivedBytes = 0
+    }
+
+    /// Keeps of what an earlier run has got all that is intact, and cuts off the rest. Gives what the
+    /// snapshot says of itself; nil: nothing of use is there.
+    public func keepIntact() throws(SnapshotError) -> SnapshotHeader? {
+        let size = receivedBytes
+        let file = file
+        let prefix = try SnapshotError.catching(partPath) { () throws(StorageError) in
+            let prefix = try SnapshotPrefix.find(in: file, sizeBytes: size)
+            if let prefix, prefix.bytes < size { try file.truncate(sizeBytes: prefix.bytes) }
+            return prefix
+        }
+        guard let prefix else { return nil }
+        receivedBytes = prefix.bytes
+        return prefix.header
     }
 
     public func append(_ bytes: UnsafeRawBufferPointer) throws(SnapshotError) {

@@ -55,16 +55,6 @@ extension Message.Kind {
         default: false
         }
     }
-
-    /// Kinds that only a kvd understands.
-    var isKvds: Bool {
-        switch self {
-        case .transferLeader, .timeoutNow, .readIndex, .readIndexResponse, .preVote,
-            .preVoteResponse:
-            true
-        default: false
-        }
-    }
 }
 
 extension Message {

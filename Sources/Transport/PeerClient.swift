@@ -97,19 +97,18 @@ package struct PeerClient: Sendable {
             HTTPMethod(rawValue: call.method.rawValue), target, at: url, headers: headers)
     }
 
-    /// As `get`, from the first of `urls` whose answer `accept` takes; they are tried in turn.
+    /// As `get`, of the first of `urls` that gives an answer which `accept` takes: see `FirstAnswer`.
     private func getFirst<Value: Sendable>(
-        _ path: String, from urls: ArraySlice<EndpointURL>, timeout: TimeAmount,
+        _ path: String, from urls: [EndpointURL], timeout: TimeAmount,
         accept: @escaping @Sendable (Answer) throws -> Value
     ) -> EventLoopFuture<Value> {
-        guard let url = urls.first else {
-            return eventLoop.makeFailedFuture(PeerClientError(url: nil, problem: "no URL is left"))
+        let promise = eventLoop.makePromise(of: Value.self)
+        eventLoop.execute { [self] in
+            FirstAnswer(of: urls, promise, on: eventLoop) { url in
+                get(path, from: url, timeout: timeout).flatMapThrowing(accept)
+            }.start()
         }
-        return get(path, from: url, timeout: timeout).flatMapThrowing(accept).flatMapError {
-            error in
-            guard urls.count > 1 else { return eventLoop.makeFailedFuture(error) }
-            return getFirst(path, from: urls.dropFirst(), timeout: timeout, accept: accept)
-        }
+        return promise.futureResult
     }
 
     /// Each peer's versions, from the first of its URLs that answers; nil where none did.
@@ -119,7 +118,7 @@ package struct PeerClient: Sendable {
         of peers: [Peer], timeout: TimeAmount = .seconds(1)
     ) -> EventLoopFuture<[MemberID: MemberVersions?]> {
         let answers = peers.map { peer -> EventLoopFuture<(MemberID, MemberVersions?)> in
-            getFirst("/version", from: peer.urls[...], timeout: timeout) { answer in
+            getFirst("/version", from: peer.urls, timeout: timeout) { answer in
                 if answer.status == 404 { return MemberVersions.endpointMissing }
                 guard answer.status == 200 else { throw Unexpected(status: answer.status) }
                 return try MemberVersions(json: answer.body)
@@ -134,13 +133,14 @@ package struct PeerClient: Sendable {
         }
     }
 
-    /// A running cluster's id and members, from the first URL that tells them.
+    /// A running cluster's id and members, from the first of `urls` that tells them; one that is silent
+    /// does not hold up the next.
     ///
     /// Fails, when none does, with a `PeerClientError` whose first words are etcd's.
     package func fetchMembers(
         from urls: [EndpointURL], timeout: TimeAmount = .seconds(10)
     ) -> EventLoopFuture<(cluster: ClusterID, members: [Member])> {
-        getFirst("/members", from: urls[...], timeout: timeout) { answer in
+        getFirst("/members", from: urls, timeout: timeout) { answer in
             guard answer.status == 200, let cluster = answer.clusterID else {
                 throw Unexpected(status: answer.status)
             }

@@ -74,13 +74,10 @@ extension PeerLink {
     func learn(_ new: PeerFeatures) {
         isIdentified = true
         guard features != new else { return }
-        // Nothing known and nothing to know: an etcd member is no news.
-        let isNews = features != nil || !new.isEmpty
         features = new
         statistics.features = new
-        guard isNews else { return }
-        let id = id
-        transport.notify { $0.learnt(new, of: id) }
+        // Also that it is an etcd: it may have been a kvd before this member was restarted.
+        transport.learnt(new, of: id)
     }
 
     /// The peer has called: dials that wait for it to come back need not wait longer.

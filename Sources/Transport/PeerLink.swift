@@ -13,7 +13,8 @@ internal import RaftModel
 ///     any other   message stream, else POST
 ///
 /// What finds no room is dropped, and raft is told that the peer is unreachable: it sends again.
-/// Kinds that etcd 2.x does not know go to a peer only while it is known to be a kvd.
+/// What etcd 2.x does not know, kinds of messages and their contexts, goes to a peer only while it is known
+/// to be a kvd.
 final class PeerLink {
     let id: MemberID
     /// False for a caller that is no member, as far as this member knows: it gets POSTs only.
@@ -78,7 +79,11 @@ final class PeerLink {
 
     /// Takes `message`; on a stream it leaves with the next `flush`.
     func add(_ message: Message) {
-        guard !message.kind.isKvds || isKvd else { return }
+        var message = message
+        if message.kind.isKvds || !message.context.isEmpty, !isKvd {
+            guard !message.kind.isKvds else { return }
+            message.context = []
+        }
         switch message.kind {
         case .snapshot: post(message)
         case .append: add(message, to: appendStream ?? messageStream)

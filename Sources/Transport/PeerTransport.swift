@@ -202,6 +202,12 @@ package final class PeerTransport {
         }
     }
 
+    /// At once: what a peer says behind it must not be taken for another's.
+    func learnt(_ features: PeerFeatures, of peer: MemberID) {
+        guard !isStopped else { return }
+        delegate?.learnt(features, of: peer)
+    }
+
     /// Hands on what came in, but for what must not come in.
     func deliver(_ messages: [Message], from peer: MemberID) {
         guard !isStopped, let delegate else { return }

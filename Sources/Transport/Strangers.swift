@@ -51,17 +51,43 @@ extension PeerTransport {
             "refused a message of \(message.kind): its sender is no member of this cluster that is known here",
             metadata: ["sender": "\(sender)", "term": "\(message.term)"])
         guard sender != configuration.member, strangers.mayAsk(now: .now()) else { return }
-        let cluster = configuration.cluster
-        for urls in memberURLs + configuration.referees.map({ [$0] }) {
-            let asked = client.fetchMembers(from: urls, timeout: .seconds(2))
-            asked.assumeIsolated().whenSuccess { [weak self] answer in
-                guard let self, answer.cluster == cluster,
-                    answer.members.contains(where: { $0.id == sender }),
-                    !strangers.isVouchedFor(sender)
-                else { return }
-                logger.info("\(sender) is a member, as another one says: taking its messages")
-                strangers.vouch(for: sender)
-            }
+        let asked = memberURLs + configuration.referees.map { [$0] }
+        let answers = asked.map { urls in
+            client.fetchMembers(from: urls, timeout: .seconds(2)).assumeIsolated().map {
+                [weak self] answer in
+                self?.heard(of: answer.members, in: answer.cluster, about: sender) ?? false
+            }.nonisolated()
         }
+        EventLoopFuture.whenAllComplete(answers, on: eventLoop).assumeIsolated().whenSuccess {
+            [weak self] results in
+            let isAnswered = results.contains { (try? $0.get()) ?? false }
+            if !isAnswered { self?.nobodyVouches(asked.flatMap { $0 }) }
+        }
+    }
+
+    /// What one that was asked about `sender` says. Returns whether it is of this cluster.
+    private func heard(
+        of members: [Member], in cluster: ClusterID, about sender: MemberID
+    ) -> Bool {
+        guard cluster == configuration.cluster else { return false }
+        guard members.contains(where: { $0.id == sender }), !strangers.isVouchedFor(sender) else {
+            return true
+        }
+        logger.info("\(sender) is a member, as another one says: taking its messages")
+        strangers.vouch(for: sender)
+        return true
+    }
+
+    /// Nobody can say who the sender is. Whoever it is says so of itself; to ask it would be to believe it.
+    private func nobodyVouches(_ urls: [EndpointURL]) {
+        let list = Set(urls).sorted().map(\.description).joined(separator: ", ")
+        logger.error(
+            """
+            cannot find out whether the sender of refused messages is a member: of those that this member \
+            knows (\(list.isEmpty ? "nobody" : list)) none answers as one of cluster \
+            \(configuration.cluster). If they were all replaced while this member was down, start it again \
+            with the present members in --initial-cluster, beside its own entry; or remove it (at one of \
+            them: DELETE /v2/members/\(configuration.member)) and add it anew with an empty data dir
+            """)
     }
 }

@@ -83,7 +83,8 @@ package protocol PeerTransportDelegate: AnyObject {
     func snapshotOffset(of identity: String) -> Int
     /// A peer says that this member was removed from the cluster.
     func removedFromCluster()
-    /// `peer` is a kvd (`features` is not empty), or is found to be none any more.
+    /// `peer` has said for the first time what it is, a kvd (`features` is not empty) or an etcd, or
+    /// is found to be another now. Called before anything that it said with that is received.
     func learnt(_ features: PeerFeatures, of peer: MemberID)
     func standing(of member: MemberID) -> PeerStanding
     /// For `GET /members`.

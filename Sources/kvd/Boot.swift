@@ -30,6 +30,8 @@ struct Boot: ~Copyable {
     /// The members of the running cluster that this one joins: they may call before its log says
     /// who they are. Empty for a member that has a log.
     let hosts: [Member]
+    /// The members that were kvds before this start.
+    let knownKvds: Set<MemberID>
     /// The index that has to be applied before plain reads are answered.
     let readableFrom: UInt64
     /// The dir is an etcd's, and has no snapshot of our own yet.
@@ -265,6 +267,7 @@ struct Boot: ~Copyable {
             snapshotStateBytes: recovery.snapshotStateBytes, mark: mark, vote: vote,
             isRestart: isRestart, isRejoining: isRejoining,
             isStateVoid: try hasNote(.stateIsVoid, directory), hosts: hosts,
+            knownKvds: try knownKvds(directory, recovery.log.metadata),
             readableFrom: readableFrom,
             wantsSnapshot: isRestart && !recovery.hasOwnSnapshot
                 && recovery.isEtcds)
@@ -284,6 +287,32 @@ struct Boot: ~Copyable {
         _ note: DataDirectoryNote, _ directory: DataDirectory<PosixStorage>
     ) throws(StartFailure) -> Bool {
         try StartFailure.catching { () throws(StorageError) in try directory.has(note) }
+    }
+
+    /// What the last run knew of the others. Only a hint, so no fault of it stops a start.
+    private static func knownKvds(
+        _ directory: DataDirectory<PosixStorage>, _ owner: WALMetadata
+    ) throws(StartFailure) -> Set<MemberID> {
+        let found = try StartFailure.catching { () throws(StorageError) in
+            try directory.kvdNote()
+        }
+        switch found {
+        case .none: return []
+        case .note(let note) where note.owner == owner: return note.members
+        case .note(let note):
+            Logger(label: "etcdserver").warning(
+                """
+                \(directory.kvdNotePath) is passed over: it is of member \(note.owner.memberID) of \
+                cluster \(note.owner.clusterID)
+                """)
+        case .damaged:
+            Logger(label: "etcdserver").warning(
+                """
+                \(directory.kvdNotePath) is passed over, since nothing in it can be read. It is written \
+                anew when the others have said what they are
+                """)
+        }
+        return []
     }
 
     /// What etcd left, at the first start of a kvd on it.

@@ -43,7 +43,12 @@ final class EngineHost {
     private var isPumpScheduled = false
     private var ticker: RepeatedTask?
     private var scrubTicker: RepeatedTask?
-    private(set) var peerFeatures: [MemberID: PeerFeatures] = [:]
+    /// What the others have said since the start.
+    var peerFeatures: [MemberID: PeerFeatures] = [:]
+    /// Members that are kvds by their own word, given now or before the last restart.
+    var knownKvds: Set<MemberID>
+    /// Those of the note in the data dir.
+    var notedKvds: Set<MemberID>
     /// The etcd leader whose snapshot is being made a file of.
     var takingInFrom: MemberID?
     private let onStop: @Sendable (StopReason) -> Void
@@ -62,14 +67,16 @@ final class EngineHost {
 
     init(
         engine: Engine, directory: DataDirectory<PosixStorage>,
-        mark: consuming CommitMark, keeper: SnapshotKeeper, eventLoop: any EventLoop,
-        report: ServiceReport?, onStop: @escaping @Sendable (StopReason) -> Void
+        mark: consuming CommitMark, keeper: SnapshotKeeper, knownKvds: Set<MemberID>,
+        eventLoop: any EventLoop, report: ServiceReport?,
+        onStop: @escaping @Sendable (StopReason) -> Void
     ) {
         eventLoop.preconditionInEventLoop()
         self.engine = engine
         self.mark = mark
         self.directory = directory
         self.keeper = keeper
+        (self.knownKvds, notedKvds) = (knownKvds, knownKvds)
         self.eventLoop = eventLoop
         self.report = report
         self.onStop = onStop
@@ -92,6 +99,7 @@ final class EngineHost {
         engine.isReachable = { [weak peers = parts.peers] in
             !(peers?.statistics(of: $0)?.isMissing(for: patience) ?? true)
         }
+        recallKvds()
         // A snapshot brings its members with it; those in the log come when it is applied.
         updatePeers(parts)
         parts.peers.join(beginning.hosts)
@@ -249,15 +257,6 @@ final class EngineHost {
         updateFeatures()
     }
 
-    /// What etcd 2.3 members would not understand is used only when there are none of them.
-    private func updateFeatures() {
-        let members = engine.membership.ids
-        let others = members.filter { $0 != engine.configuration.member }
-        let areKvd = others.allSatisfy { peerFeatures[$0]?.isSuperset(of: .supported) ?? false }
-        // Before its log says so, a member does not know whom it has joined.
-        engine.setAllMembersAreKvd(areKvd && !members.isEmpty)
-    }
-
     private func askVersions(_ parts: Parts) {
         let others = engine.membership.members.filter { $0.id != engine.configuration.member }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
@@ -319,12 +318,6 @@ extension EngineHost: PeerTransportDelegate {
     }
 
     func removedFromCluster() { onStop(.removedFromCluster) }
-
-    func learnt(_ features: PeerFeatures, of peer: MemberID) {
-        peerFeatures[peer] = features
-        engine.setIsKvd(peer, features.isSuperset(of: .supported))
-        updateFeatures()
-    }
 
     func standing(of member: MemberID) -> PeerStanding {
         if engine.membership.removed.contains(member) { return .removed }

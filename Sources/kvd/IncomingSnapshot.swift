@@ -12,16 +12,30 @@ final class IncomingSnapshot: SnapshotSink, @unchecked Sendable {
     /// Of the sender's file.
     let identity: String
     private let keeper: SnapshotKeeper
-    private let metadata: SnapshotMetadata
+    let metadata: SnapshotMetadata
     private let receiver: SnapshotReceiver<PosixStorage>
 
+    /// Begins one.
     init(
         _ keeper: SnapshotKeeper, _ metadata: SnapshotMetadata, identity: String
     ) throws(SnapshotError) {
         (self.keeper, self.metadata, self.identity) = (keeper, metadata, identity)
         name = SnapshotName(term: metadata.term, index: metadata.index, format: .kvd)
-        receiver = try keeper.directory.receive(name)
+        receiver = try keeper.directory.receive(name, identity: identity)
         try receiver.restart()
+    }
+
+    /// What the last run of this member has got of one; nil: it is of no use, and is gone now.
+    init?(_ keeper: SnapshotKeeper, recovering partial: PartialSnapshot) throws(SnapshotError) {
+        let receiver = try keeper.directory.receive(partial.name, identity: partial.identity)
+        guard let header = try receiver.keepIntact(), header.name == partial.name,
+            header.cluster == keeper.clusterID
+        else {
+            receiver.abandon()
+            return nil
+        }
+        (self.keeper, self.receiver) = (keeper, receiver)
+        (name, identity, metadata) = (partial.name, partial.identity, header.metadata)
     }
 
     var receivedBytes: Int { receiver.receivedBytes }

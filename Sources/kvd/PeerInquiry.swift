@@ -1,9 +1,11 @@
 import Cluster
 import Configuration
+import Dispatch
 import Logging
 import NIOCore
 import RaftModel
 import Storage
+import Synchronization
 import Transport
 
 /// What a member that has no log yet asks of the others, over their peer ports, before it makes one:
@@ -30,8 +32,7 @@ struct PeerInquiry {
     ) throws(StartFailure) -> (WALMetadata, hosts: [Member]) {
         let cluster = configuration.initialCluster
         let others = cluster.members.filter { $0.name != configuration.name }
-        let answers = try listings(from: others.flatMap(\.urls).sorted())
-        let (id, members) = try match(cluster, answers)
+        let (id, members) = try firstMatch(cluster, of: others.flatMap(\.urls).sorted())
         guard let own = members.first(where: { $0.name == configuration.name }) else {
             preconditionFailure("checked: \(configuration.name) is in the initial cluster")
         }
@@ -47,21 +48,44 @@ struct PeerInquiry {
         var members: [Member]
     }
 
-    /// What each of `urls` says, asked all at once: one that is down must not hold up the others.
-    private func listings(from urls: [EndpointURL]) throws(StartFailure) -> [Listing] {
-        let asked = urls.map { url in
-            client.fetchMembers(from: [url]).map {
-                Listing(cluster: $0.cluster, members: $0.members)
+    /// Asks all of `urls` at once, and gives the first listing that matches the flags: who is down, or
+    /// swallows what is sent to it, holds up nobody. A member that is a little behind does not know of
+    /// this one yet, so that one that does not match is no fault while another does.
+    private func firstMatch(
+        _ cluster: InitialCluster, of urls: [EndpointURL]
+    ) throws(StartFailure) -> (ClusterID, [Member]) {
+        let answers = Answers<Listing>()
+        for (place, url) in urls.enumerated() {
+            client.fetchMembers(from: [url]).whenComplete { result in
+                answers.add(place, result.map { Listing(cluster: $0.cluster, members: $0.members) })
             }
         }
-        var listings: [Listing] = []
-        for (url, answer) in zip(urls, asked) {
-            do { listings.append(try answer.wait()) } catch {
-                log.warning("could not get cluster response from \(url): \(error)")
+        var fault: (place: Int, fault: BootstrapFault)?
+        for _ in urls {
+            let (place, answer) = answers.next()
+            let listing: Listing
+            do { listing = try answer.get() } catch {
+                log.warning("could not get cluster response from \(urls[place]): \(error)")
+                continue
             }
+            do throws(BootstrapFault) {
+                let members = try JoinMatch.members(
+                    cluster, running: listing.members, resolve: HostResolver.system)
+                return (listing.cluster, members)
+            } catch  where place < fault?.place ?? .max {
+                fault = (place, error)
+            } catch {}
         }
-        guard listings.isEmpty else { return listings }
+        guard let fault = fault?.fault else { throw Self.nobodyAnswered(urls) }
         throw StartFailure(
+            notes: [
+                ConfigurationNote(.critical, "etcdmain", fault.description),
+                ConfigurationNote(.info, "etcdmain", fault.advice),
+            ])
+    }
+
+    private static func nobodyAnswered(_ urls: [EndpointURL]) -> StartFailure {
+        StartFailure(
             notes: [
                 ConfigurationNote(
                     .critical, "etcdmain",
@@ -73,27 +97,6 @@ struct PeerInquiry {
                         + "Give the running members' peer URLs in --initial-cluster, and see that they "
                         + "can be reached from here; to form a new cluster, set "
                         + "--initial-cluster-state new."),
-            ])
-    }
-
-    /// Of the answers that match the flags the first. A member that is a little behind does not know
-    /// of this one yet, so that one that does not match is no fault while another does.
-    private func match(
-        _ cluster: InitialCluster, _ listings: [Listing]
-    ) throws(StartFailure) -> (ClusterID, [Member]) {
-        var fault: BootstrapFault?
-        for listing in listings {
-            do throws(BootstrapFault) {
-                let members = try JoinMatch.members(
-                    cluster, running: listing.members, resolve: HostResolver.system)
-                return (listing.cluster, members)
-            } catch { fault = fault ?? error }
-        }
-        guard let fault else { preconditionFailure("there is at least one answer") }
-        throw StartFailure(
-            notes: [
-                ConfigurationNote(.critical, "etcdmain", fault.description),
-                ConfigurationNote(.info, "etcdmain", fault.advice),
             ])
     }
 
@@ -151,5 +154,24 @@ struct PeerInquiry {
                         + "/v2/members/\(own)), add it again (POST /v2/members), and start it with "
                         + "--initial-cluster-state existing."),
             ])
+    }
+}
+
+/// Answers in the order in which they come, from an event loop to a thread that waits for them.
+private final class Answers<Value: Sendable>: Sendable {
+    typealias Answer = (place: Int, answer: Result<Value, any Error>)
+
+    private let waiting = Mutex<[Answer]>([])
+    private let count = DispatchSemaphore(value: 0)
+
+    func add(_ place: Int, _ answer: Result<Value, any Error>) {
+        waiting.withLock { $0.append((place, answer)) }
+        count.signal()
+    }
+
+    /// Blocks until there is one. To be called as often as one is added, and no more.
+    func next() -> Answer {
+        count.wait()
+        return waiting.withLock { $0.removeFirst() }
     }
 }

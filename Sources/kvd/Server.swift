@@ -119,10 +119,11 @@ final class Server: Sendable {
         let keeper = SnapshotKeeper(
             SnapshotDirectory(boot.directory.snapPath, storage: boot.directory.storage),
             identity: metadata, filesMax: seed.configuration.snapshotFilesMax)
+        keeper.incoming.recover(keeper)
         let report = seed.manager.map { ServiceReport($0, engine, loop) }
         let host = EngineHost(
             engine: engine, directory: boot.directory, mark: boot.mark, keeper: keeper,
-            eventLoop: loop, report: report
+            knownKvds: boot.knownKvds, eventLoop: loop, report: report
         ) { reason in
             ended.set(reason == .removedFromCluster ? .removed : .failed)
         }

@@ -44,10 +44,11 @@ final class SnapshotKeeper: Sendable {
     private let jobs = SerialWorker(named: "kvd-snapshot", .background)
     /// Helps with snapshots of our own.
     private let idle = SerialWorker(named: "kvd-idle", .idle)
-    private let log = Logger(label: "etcdserver")
+    let log = Logger(label: "etcdserver")
     /// What came from a leader and waits for Raft's word that it counts.
     private let arrived = Mutex<[(metadata: SnapshotMetadata, arrival: Arrival)]>([])
 
+    var clusterID: ClusterID { identity.clusterID }
     let incoming = IncomingSnapshots()
     private let counted = Mutex(Statistics())
 
@@ -111,6 +112,7 @@ final class SnapshotKeeper: Sendable {
                     \(file.fileBytes) bytes, in \(took) ms
                     """)
                 removeOld(upTo: image.index)
+                incoming.forget(upTo: image.index)
                 done(
                     .success(
                         Saved(

@@ -109,6 +109,40 @@ import Testing
         }
     }
 
+    /// kill -9 of the receiver in the middle of it.
+    @Test func goesOnWhereItWasAfterARestart() throws {
+        try withLaggingMember([.stall(at: 4_000_000)]) { proxy, members in
+            let snapshots = folder.path("m3.etcd/member/snap")
+            func partial() throws -> (name: String, bytes: Int)? {
+                let names = try FileManager.default.contentsOfDirectory(atPath: snapshots)
+                guard let name = names.first(where: { $0.hasSuffix(".part") }) else { return nil }
+                let file = try FileManager.default.attributesOfItem(
+                    atPath: "\(snapshots)/\(name)")
+                return (name, file[.size] as? Int ?? 0)
+            }
+            let third = try start(2)
+            // All that passes until it is stuck has been written.
+            try waitUntil("the middle of it", within: .seconds(60)) {
+                try partial().map { $0.bytes > 3_500_000 } ?? false
+            }
+            third.kill(SIGKILL)
+            third.wait()
+            let left = try #require(try partial())
+            proxy.release()
+            let again = try start(2)
+            try waitForAll(on: 2)
+            #expect(again.log.contains("bytes of the snapshot"), "\(again.log)")
+            let passed = proxy.passedBytes
+            let last = try #require(passed.last)
+            // But for a block that was not whole, it was sent the rest.
+            #expect(passed.count >= 2 && last < 6_500_000 - 3_000_000, "\(passed), \(left)")
+            let log = members[0].log + members[1].log
+            #expect(log.contains(", from byte "), "\(log)")
+            #expect(try partial() == nil)
+            #expect(again.log.components(separatedBy: "took a snapshot at index").count == 2)
+        }
+    }
+
     /// What catches up holds up nobody.
     @Test func writesGoOnWhileATransferIsStuck() throws {
         try withLaggingMember([.stall(at: 1_000_000)]) { proxy, members in

@@ -1,6 +1,8 @@
 import Foundation
 import ProcessSupport
 import RaftModel
+import Storage
+import StorageIO
 import Testing
 
 /// A kvd among etcd 2.3.8 members, whose captured traffic is played to it: it joins as the captured
@@ -195,6 +197,44 @@ import Testing
         }
         try checkStreams(etcds, granted, answer)
         try checkWords(etcds)
+    }
+
+    /// They were kvds when this one was stopped: etcds have been started on their data since.
+    @Test func takesNobodyForAKvdThatHasNotSaidSo() throws {
+        let etcds = try ReplayedMembers()
+        defer { etcds.stop() }
+        let folder = try TemporaryFolder()
+        let others: Set<MemberID> = [ReplayedMembers.m1, ReplayedMembers.m3]
+        do {
+            let first = try start(etcds, folder)
+            try follow(etcds)
+            first.kill(SIGKILL)
+            first.wait()
+        }
+        let cluster = try #require(UInt64(ReplayedMembers.cluster, radix: 16))
+        let owner = WALMetadata(memberID: ReplayedMembers.m2, clusterID: ClusterID(cluster))
+        let path = try leave(KvdNote(owner: owner, members: others), in: folder.path("m2.etcd"))
+        etcds.areDown(true)
+        let kvd = try start(etcds, folder)
+        // It says so to nobody: nobody has identified itself.
+        try waitUntil("pre-votes; its log:\n\(kvd.log)") {
+            kvd.log.components(separatedBy: "became pre-candidate").count > 2
+        }
+        #expect(kvd.log.contains("were kvds when last heard of"))
+        etcds.areDown(false)
+        try waitUntil("a vote as etcd's; its log:\n\(kvd.log)") { last(.vote, etcds) != nil }
+        #expect(kvd.log.contains("was a kvd and is none any more"))
+        try waitUntil("a note that names nobody") {
+            let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+            return KvdNote([UInt8](bytes))?.members == []
+        }
+        try checkWords(etcds)
+    }
+
+    private func leave(_ note: KvdNote, in path: String) throws -> String {
+        let directory = try DataDirectory.open(path, storage: PosixStorage())
+        try directory.leave(note)
+        return directory.kvdNotePath
     }
 
     /// The captured member dials its streams, and reads in them what 2.3 reads.

@@ -66,6 +66,71 @@ import Testing
         _ = try waitForMember(named: second.name, on: cluster.members[0])
     }
 
+    /// One of those asked accepts the question and never answers: the answer of another is enough.
+    @Test func aMemberThatStandsStillHoldsUpNobodyWhoJoins() throws {
+        let cluster = try GrowingCluster(size: 3)
+        let fourth = try cluster.add()
+        let still = cluster.members[1]
+        still.process?.kill(SIGSTOP)
+        defer { still.process?.kill(SIGCONT) }
+        try cluster.start(fourth, waits: false)
+        try waitUntil("the start; its log:\n\(fourth.process?.log ?? "")") {
+            fourth.process?.log.contains("starting member") == true
+        }
+        let log = try #require(fourth.process).log
+        #expect(!log.contains("could not get cluster response from"), "\(log)")
+        still.process?.kill(SIGCONT)
+        try fourth.waitReady()
+    }
+
+    /// Down while all that it knows were replaced, a member is told so, and what to do; with a present
+    /// member's address it finds its way back.
+    @Test func aMemberWhoseOthersWereAllReplacedIsHelpedByTheFlags() throws {
+        let cluster = try GrowingCluster(size: 3)
+        let sleeper = cluster.members[2]
+        sleeper.killNine()
+        for old in [cluster.members[0], cluster.members[1]] {
+            old.id = try #require(waitForMember(named: old.name, on: old)["id"] as? String)
+            let newcomer = try cluster.add()
+            try cluster.start(newcomer)
+            try newcomer.waitReady()
+            // It is a voter now: of four, three are there.
+            try waitUntil("it votes") {
+                let list = try newcomer.client().request("GET", "/v2/members").json["members"]
+                return (list as? [[String: Any]])?.contains {
+                    $0["id"] as? String == newcomer.id && $0["name"] as? String == newcomer.name
+                } ?? false
+            }
+            try cluster.remove(old)
+            old.killNine()
+        }
+        let present = cluster.members.filter { $0 !== sleeper }
+        #expect(present.count == 2)
+        // Who led may just have been taken away.
+        try waitUntil("a write without them") {
+            try present[0].client().request("PUT", "/v2/keys/late", form: "value=1").status < 300
+        }
+        // As it was started the first time.
+        sleeper.process = try KvdProcess(
+            arguments: try #require(sleeper.process).arguments, clientPort: sleeper.clientPort,
+            logPath: sleeper.logPath)
+        try waitUntil("the way out; its log:\n\(sleeper.process?.log ?? "")") {
+            sleeper.process?.log.contains("with the present members in --initial-cluster") == true
+        }
+        let early = try sleeper.client().request("GET", "/v2/keys/late")
+        #expect(early.status == 404)
+        sleeper.killNine()
+        try cluster.start(sleeper, isExisting: false)
+        try waitUntil("what it missed; its log:\n\(sleeper.process?.log ?? "")") {
+            try sleeper.client().request("GET", "/v2/keys/late").status == 200
+        }
+        try sleeper.waitReady()
+        try waitUntil("it knows what the new ones are") {
+            try sleeper.client().request("GET", "/metrics").text
+                .contains("\nkvd_raft_all_members_are_kvd 1\n")
+        }
+    }
+
     @Test func flagsThatDoNotMatchTheClusterAreRefused() throws {
         let cluster = try GrowingCluster(size: 1)
         let stranger = try cluster.makeMember()
@@ -275,7 +340,7 @@ final class GrowingCluster {
     }
 
     func remove(_ member: Member) throws {
-        let asked = try anyRunning()
+        let asked = try anyRunning(but: member)
         try waitUntil("\(member.name) is removed") {
             let status = try asked.client().json("DELETE", "/v2/members/\(member.id)", "").status
             return status == 204 || status == 410
@@ -283,8 +348,9 @@ final class GrowingCluster {
         members.removeAll { $0 === member }
     }
 
-    private func anyRunning() throws -> Member {
-        guard let member = members.first(where: { $0.process?.isRunning == true }) else {
+    private func anyRunning(but other: Member? = nil) throws -> Member {
+        let found = members.first { $0 !== other && $0.process?.isRunning == true }
+        guard let member = found else {
             throw LoopbackHTTP.Failed(description: "no member runs")
         }
         return member

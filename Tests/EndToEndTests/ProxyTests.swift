@@ -56,6 +56,22 @@ import Testing
         }
     }
 
+    /// Twenty of those that it may ask accept connections and never answer: asked one after the other, they
+    /// would take longer than this test waits.
+    @Test func addressesThatSwallowConnectionsHoldItUpForMomentsOnly() throws {
+        try cluster.startAll()
+        try cluster.waitReady()
+        var silent: [Int32] = []
+        defer { for socket in silent { close(socket) } }
+        let ports = try FreePorts.take(20)
+        for port in ports { silent.append(try Sockets.listen(port)) }
+        let swallowers = ports.enumerated().map { "a\($0)=http://127.0.0.1:\($1)" }
+        _ = try startProxy(
+            ["--proxy", "on", "--initial-cluster", (swallowers + [peers]).joined(separator: ",")])
+        let get = try LoopbackHTTP(port: port).request("GET", "/v2/keys/_ready")
+        #expect(get.status == 200)
+    }
+
     @Test func itWritesReadsAndWatchesWhileMembersDie() throws {
         try cluster.startAll()
         try cluster.waitReady()

@@ -28,6 +28,8 @@ final class ReplayedMembers: Sendable {
         var streams: [String: Int32] = [:]
         var sockets: [Int32] = []
         var isOver = false
+        /// They are down: who connects is cut off.
+        var areDown = false
     }
 
     private let state = Mutex(State())
@@ -59,6 +61,7 @@ final class ReplayedMembers: Sendable {
     var asked: [Asked] { state.withLock { $0.asked } }
     var posted: [Message] { state.withLock { $0.posted } }
     var bodies: [[UInt8]] { state.withLock { $0.bodies } }
+    func areDown(_ areDown: Bool) { state.withLock { $0.areDown = areDown } }
     func forget() { state.withLock { ($0.posted, $0.bodies) = ([], []) } }
 
     // MARK: Captured bytes
@@ -153,6 +156,7 @@ final class ReplayedMembers: Sendable {
     private func keep(_ socket: Int32) -> Bool {
         state.withLock { state in
             guard !state.isOver else { return false }
+            if state.areDown { shutdown(socket, Int32(SHUT_RDWR)) }
             state.sockets.append(socket)
             return true
         }

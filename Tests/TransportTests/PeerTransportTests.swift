@@ -261,6 +261,14 @@ import Testing
                 }
                 let came = try await kinds(messages, from: nodes[0], to: other)
                 #expect(came == (other.id == etcd.id ? [] : kvds) + [.heartbeat])
+                let beat = Message(
+                    .heartbeat, to: other.id, from: nodes[0].id, term: 3, context: [7])
+                try await nodes[0].send([beat])
+                try await eventually("a heartbeat of a read round") {
+                    other.seen.messages.last?.kind == .heartbeat
+                        && other.seen.messages.last?.commit == 0
+                }
+                #expect(other.seen.messages.last?.context == (other.id == etcd.id ? [] : [7]))
             }
             try await etcd.stop()
         }
@@ -434,6 +442,22 @@ import Testing
             try await old.update([Peer(id: nodes[0].id, urls: [url])])
             try await eventually("no features") { nodes[0].seen.features[id] == [] }
             try await old.stop()
+        }
+    }
+
+    /// The delegate knows what a peer is before it hears anything that comes with it.
+    @Test func whatAPeerIsComesBeforeWhatItSays() async throws {
+        try await withNodes(2) { nodes in
+            let dead = EndpointURL(scheme: .http, host: "127.0.0.1", port: 1)
+            let etcd = try await TestNode.start(MemberID(7)) { $0.features = [] }
+            // Only it can call, and it has no streams: a post is the first thing that comes.
+            try await nodes[0].update([Peer(id: etcd.id, urls: [dead])])
+            let peer = nodes[0].peer
+            try await etcd.run { $0.addRemotes([peer]) }
+            try await etcd.send([heartbeat(etcd, nodes[0], 1)])
+            try await eventually("the heartbeat") { nodes[0].seen.messages.count == 1 }
+            #expect(nodes[0].seen.firsts == ["learnt", "received"])
+            try await etcd.stop()
         }
     }
 

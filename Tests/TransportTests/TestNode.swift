@@ -38,6 +38,8 @@ final class Recorder: PeerTransportDelegate, Sendable {
         var snapshots: [Bool] = []
         var removalCount = 0
         var features: [MemberID: PeerFeatures] = [:]
+        /// Names of these two calls, in the order of the first one of each.
+        var firsts: [String] = []
         var standings: [MemberID: PeerStanding] = [:]
         var members: [Member] = []
         var clusterVersion: SemanticVersion?
@@ -58,6 +60,7 @@ final class Recorder: PeerTransportDelegate, Sendable {
             state.messages += messages
             state.senders += messages.map { _ in peer }
             state.callSizes.append(messages.count)
+            if state.callSizes.count == 1 { state.firsts.append("received") }
         }
     }
 
@@ -82,7 +85,10 @@ final class Recorder: PeerTransportDelegate, Sendable {
     func removedFromCluster() { state.withLock { $0.removalCount += 1 } }
 
     func learnt(_ features: PeerFeatures, of peer: MemberID) {
-        state.withLock { $0.features[peer] = features }
+        state.withLock { state in
+            if state.features.isEmpty { state.firsts.append("learnt") }
+            state.features[peer] = features
+        }
     }
 
     func standing(of member: MemberID) -> PeerStanding {
