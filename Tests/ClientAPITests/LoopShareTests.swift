@@ -87,8 +87,9 @@ import Testing
         try writer.put("large", valueBytes: valueBytes)
         try writer.put("small", valueBytes: 1)
         member.loop.run()
-        try writer.get("large")
-        try #require(try writer.answersCount() == 1)
+        let reader = try member.client()
+        try reader.get("large")
+        try #require(try reader.answersCount() == 1)
         try body(member)
     }
 
