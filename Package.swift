@@ -228,7 +228,7 @@ let package = Package(
                 "FixtureSupport", "GoldenSupport", "ClientAPI", "KVServer", "KeyStore", "Cluster",
                 "Logs", "Raft",
                 "RaftModel",
-                nioCore, nioPosix, nioHTTP,
+                nioCore, nioPosix, nioHTTP, nioEmbedded,
             ]),
         tests(
             "DiscoveryTests",

@@ -92,12 +92,13 @@ size_t kvd_count_without_trailing_zeros(const void *bytes, size_t count) {
     return count;
 }
 
-size_t kvd_heap_free_bytes(void) {
+void kvd_heap_measure(size_t *free_bytes, size_t *used_bytes) {
 #ifdef __GLIBC__
     struct mallinfo2 info = mallinfo2();
-    return info.fordblks;
+    *free_bytes = info.fordblks;
+    *used_bytes = info.uordblks + info.hblkhd;
 #else
-    return 0;
+    *free_bytes = *used_bytes = 0;
 #endif
 }
 

@@ -12,23 +12,39 @@ struct ByteWriter: ~Copyable {
     private var base: UnsafeMutableRawPointer
     private var capacity: Int
     private(set) var count = 0
+    /// The most that it was emptied of since `giveBack` was called last.
+    private var highest = 0
+    private let firstCapacity: Int
     /// A writer that a large answer has grown past this gives the memory back when it is emptied.
-    private static let keptCapacityMax = 1 << 20
+    private static let keptCapacityMax = 4 << 20
 
     init(capacity: Int = 4096) {
         precondition(capacity > 0, "a writer has room for something")
-        self.capacity = capacity
+        (self.capacity, firstCapacity) = (capacity, capacity)
         base = .allocate(byteCount: capacity, alignment: 8)
     }
 
     deinit { base.deallocate() }
 
+    /// Bytes until it has to grow.
+    var room: Int { capacity - count }
+
     /// Valid until the next change.
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: base, count: count) }
 
     mutating func removeAll() {
+        highest = max(highest, count)
         count = 0
         if capacity > Self.keptCapacityMax { regrow(to: Self.keptCapacityMax) }
+    }
+
+    /// Empties it, and gives back what has not been needed since the last call: one large answer would
+    /// otherwise cost its memory for ever.
+    mutating func giveBack() {
+        removeAll()
+        let wanted = max(firstCapacity, highest)
+        highest = 0
+        if capacity > 2 * wanted { regrow(to: wanted) }
     }
 
     /// Makes room for `extra` more bytes: until they are used up, nothing moves.

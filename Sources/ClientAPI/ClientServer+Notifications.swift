@@ -5,12 +5,10 @@ internal import NIOCore
 /// Watchers are told in portions, a portion a turn of the loop: each costs a system call, and an
 /// event that thousands watch would keep everybody else waiting for tens of milliseconds.
 extension ClientServer {
-    /// Some 1 ms of work.
-    private static let portionCount = 128
+    /// Some 200 us of work.
+    private static let portionCount = 32
     /// Past it the loop does nothing else: it is told more than it can pass on.
     private static let waitingMax = 1 << 17
-    /// Tasks that are due run before the sockets are looked at; this one lets them go first.
-    private static let pause = TimeAmount.microseconds(100)
 
     func tell(_ notifications: [Notification]) {
         guard !notifications.isEmpty else { return }
@@ -36,12 +34,18 @@ extension ClientServer {
             tell(notification)
         }
         sharedEvent.forget()
+    }
+
+    /// Called when what was told is sent: that takes longer than the telling, and the pause would be over
+    /// before it began.
+    func tellMoreLater() {
         guard !notificationsWaiting.isEmpty, !willTellMore else { return }
         willTellMore = true
-        _ = eventLoop.assumeIsolated().scheduleTask(in: Self.pause) { [self] in
+        _ = eventLoop.assumeIsolated().scheduleTask(in: RestingConnections.pause) { [self] in
             willTellMore = false
             tellPortion()
             flush()
+            tellMoreLater()
         }
     }
 

@@ -38,6 +38,7 @@ package final class ClientServer {
     /// Watchers that are still to be told of an event.
     var notificationsWaiting = NotificationQueue()
     var willTellMore = false
+    var resting = RestingConnections()
     private let wake: () -> Void
     private var hasWork = false
     private(set) var isStopping = false
@@ -104,8 +105,17 @@ package final class ClientServer {
         lookedAt = now
         for place in places { place.connection?.patrol(now: now) }
         keptVersions.dropUnused(now: now)
+        giveBackScratch()
         lookForProblems()
         flush()
+    }
+
+    private func giveBackScratch() {
+        pathScratch.giveBack()
+        keyScratch.giveBack()
+        formScratch.giveBack()
+        body.giveBack()
+        sharedEvent.giveBackScratch()
     }
 
     /// Hands over what a pump of the engine brought. On return all answers are on their way, and the
@@ -121,6 +131,7 @@ package final class ClientServer {
         }
         tell(notifications)
         flush()
+        tellMoreLater()
         // Reads only. A write goes on to the log's thread: with the loop awake on one processor and
         // the client on the other, that thread has to wake one, and a lone put took 60 us more.
         if answers.count == 1, notifications.isEmpty, case .readable = answers[0].1 {
@@ -295,9 +306,9 @@ extension ClientServer {
         let leftover = DecoderLeftover()
         let decoder = RequestDecoder(configuration, leftover: leftover)
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
-        let low = max(1, configuration.unsentBytesMax / 2)
+        let high = min(configuration.pipelinedBytesMax, configuration.unsentBytesMax)
         try channel.syncOptions?.setOption(
-            .writeBufferWaterMark, value: .init(low: low, high: configuration.unsentBytesMax))
+            .writeBufferWaterMark, value: .init(low: max(1, high / 2), high: high))
         try channel.pipeline.syncOperations.addHandlers([
             ByteToMessageHandler(decoder), ConnectionHandler(self, leftover),
         ])

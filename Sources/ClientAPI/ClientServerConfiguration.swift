@@ -4,8 +4,11 @@ package import Logs
 package struct ClientServerConfiguration: Sendable {
     /// Requests that one connection may have in flight; past it nothing more is read from it.
     package var inFlightMax = 128
-    /// Bytes that may wait for a slow client: past it no further request of that connection
-    /// starts, and a stream watcher that has not drained them by its next event is cut off.
+    /// Bytes of answers that may wait for a slow client: past it no further request of that connection
+    /// starts. What is on its way already lies in the kernel's buffers.
+    package var pipelinedBytesMax = 256 << 10
+    /// Bytes that may wait for a stream watcher: one that has not drained them by its next event is
+    /// cut off.
     package var unsentBytesMax = 4 << 20
     /// `--max-request-bytes`: a form. What is longer by etcd's own limit is answered as etcd does.
     package var formBytesMax = RequestIntake.etcdFormBytesMax

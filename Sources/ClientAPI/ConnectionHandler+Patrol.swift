@@ -18,15 +18,23 @@ extension ConnectionHandler {
             patience.ended()
             run(intake.failed(.tooSlow))
         }
-        // Only of a client that is far behind: what lies in the kernel's buffers is not seen.
-        guard !isWritable else { return patience.isTaking() }
-        let options = context.channel.syncOptions
-        let unsent = (try? options?.getOption(.bufferedWritableBytes)) ?? 0
+        // Only of a client that is far behind: what lies in the kernel's buffers is not seen. A watcher
+        // may be, as far as it goes.
+        let unsent = unsentBytes
+        guard unsent > (watch == nil ? 0 : server.configuration.unsentBytesMax) else {
+            return patience.isTaking()
+        }
         guard
             patience.isAnswerUnread(unsent: unsent, server.configuration, now: now)
         else { return }
         server.cutReader()
         context.close(promise: nil)
+    }
+
+    /// Bytes that wait in this process; few enough count as none.
+    var unsentBytes: Int {
+        guard !isWritable, let options = context?.channel.syncOptions else { return 0 }
+        return (try? options.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     /// Makes room for another.

@@ -21,7 +21,7 @@ extension ConnectionHandler {
     /// An event for this connection's watch.
     func take(_ event: SharedEvent, number: UInt32) {
         guard let watch, watch.number == number, let context else { return }
-        if watch.isStream && !isWritable {
+        if watch.isStream, unsentBytes > server.configuration.unsentBytesMax {
             // It has not taken what it got so far: it would never catch up, only use up memory.
             server.meter.cutStream()
             context.close(promise: nil)

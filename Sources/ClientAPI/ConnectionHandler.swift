@@ -31,6 +31,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
     private var isAdvancing = false
     /// Not too many bytes wait in the channel.
     var isWritable = true
+    private var share = LoopShare()
+    private var isResting = false
     /// The channel asked for more input and was not given it.
     private var isReadHeld = false
     /// Parts that came with the read being decoded.
@@ -159,7 +161,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
 
     /// Whether more answers may be made: those that were are in memory until the client takes them.
     private var hasRoom: Bool {
-        isWritable && outgoing.readableBytes < server.configuration.unsentBytesMax
+        isWritable && outgoing.readableBytes < server.configuration.pipelinedBytesMax
     }
 
     /// Reading pauses while too much is in flight.
@@ -183,7 +185,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
                     to: request.head.headers.first(name: "Origin"))
             }
             // Mostly nothing is in its way, and it need not stand in line.
-            if hasRoom, !isAdvancing, let number = order.startAtOnce(request) {
+            if hasRoom, !share.isUsedUp, !isAdvancing, let number = order.startAtOnce(request) {
                 isAdvancing = true
                 start(request, number)
                 isAdvancing = false
@@ -202,6 +204,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         isAdvancing = true
         defer { isAdvancing = false }
         while hasRoom, let context {
+            if share.isUsedUp, order.hasWaiting { return rest() }
             switch order.next() {
             case .wait:
                 if isReadHeld, order.wantsInput {
@@ -220,6 +223,20 @@ final class ConnectionHandler: ChannelDuplexHandler {
                 close(context, lingers: lingers)
             }
         }
+    }
+
+    private func rest() {
+        guard !isResting else { return }
+        isResting = true
+        server.rest(self)
+    }
+
+    /// The turn of this connection has come, after a rest. Returns how much of the loop it took.
+    func goOn() -> Int {
+        isResting = false
+        share.renew()
+        advance()
+        return share.spent
     }
 
     private func start(_ request: ClientRequest, _ number: UInt32) {
@@ -266,13 +283,16 @@ final class ConnectionHandler: ChannelDuplexHandler {
         switch placement {
         case .gone: return
         case .now(let framing):
+            let before = outgoing.readableBytes
             server.write(answer, framing: framing, into: &outgoing)
+            share.spend(bytes: outgoing.readableBytes - before)
             order.sent()
             while let held = order.takeHeld() { outgoing.writeImmutableBuffer(held) }
             wantFlush()
         case .later(let framing):
             var held = ByteBuffer()
             server.write(answer, framing: framing, into: &held)
+            share.spend(bytes: held.readableBytes)
             order.hold(held, of: number)
         }
     }
@@ -349,6 +369,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         } else {
             outgoing = ByteBuffer()
         }
+        share.endBatch()
         if wasFull { advance() }
     }
 

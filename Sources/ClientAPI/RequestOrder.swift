@@ -86,6 +86,9 @@ struct RequestOrder {
         }
     }
 
+    /// Whether something stands in line that has not been started.
+    var hasWaiting: Bool { !waiting.isEmpty }
+
     /// Requests that have not been answered.
     var inFlightCount: Int { started.count + waiting.count }
 

@@ -59,6 +59,9 @@ struct SharedEvent {
         bytes.writeString(ChunkEnd.text)
     }
 
+    /// See `ByteWriter`. What was encoded stays.
+    func giveBackScratch() { scratch.writer.giveBack() }
+
     mutating func forget() {
         (id, event) = (nil, nil)
         bytes = ByteBuffer()

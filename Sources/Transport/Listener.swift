@@ -50,6 +50,9 @@ package struct Listener: Sendable {
             ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: backlog)
                 .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+                // A buffer full, and others have their turn: what fits into four of them may be tens of
+                // thousands of small pieces.
+                .childChannelOption(.maxMessagesPerRead, value: 1)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try securing?(channel)

@@ -15,6 +15,8 @@ final class PeerServerHandler: ChannelInboundHandler {
     /// The snapshot that comes in on the connection.
     private var reception: SnapshotReception?
     private(set) var lastReadAt = NIODeadline.now()
+    /// When the head of the request came that has not ended yet.
+    private var requestSince: NIODeadline?
     /// Of the body that is coming in, if it is kept in memory.
     private var postBytes = 0
     /// It would have been too much beside another: what still comes of it is dropped.
@@ -45,6 +47,11 @@ final class PeerServerHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         lastReadAt = .now()
         let part = unwrapInboundIn(data)
+        switch part {
+        case .head: requestSince = lastReadAt
+        case .body: break
+        case .end: requestSince = nil
+        }
         guard admits(part, context) else { return }
         run(
             connection.received(part, transport.rules, standing: transport.standing(of:)), context)
@@ -88,9 +95,14 @@ final class PeerServerHandler: ChannelInboundHandler {
         }
     }
 
-    /// Closes the connection if nothing has come for too long. Streams look after themselves.
-    func tick(now: NIODeadline, silenceMax: TimeAmount) {
-        guard connection.mayTimeOut, now - lastReadAt > silenceMax else { return }
+    /// Closes the connection if nothing has come for too long, or a request has taken too long to come.
+    /// Streams look after themselves.
+    func tick(now: NIODeadline, _ timing: TransportConfiguration.Timing) {
+        guard connection.mayTimeOut else { return }
+        if reception == nil, let requestSince, now - requestSince > timing.requestMax {
+            return close()
+        }
+        guard now - lastReadAt > timing.silenceMax else { return }
         if let reception, reception.isWorking {
             // The peer gets its time when it can go on.
             lastReadAt = now

@@ -248,7 +248,7 @@ package final class PeerTransport {
             for link in links + remotes { link.tick(now: now) }
             for sender in snapshotSenders { sender.tick(now: now) }
             for connection in Array(connections.values) {
-                connection.tick(now: now, silenceMax: timing.silenceMax)
+                connection.tick(now: now, timing)
             }
             scheduleTick()
         }

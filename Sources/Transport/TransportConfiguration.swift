@@ -42,6 +42,9 @@ package struct TransportConfiguration: Sendable {
         package var linkHeartbeat: TimeAmount = .nanoseconds(5_000_000_000 / 3)
         /// A connection on which nothing moves for this long is dead.
         package var silenceMax: TimeAmount = .seconds(5)
+        /// A request that somebody sends us, from its head to its end, however steadily it comes; but
+        /// for a snapshot, whose pace is ours.
+        package var requestMax: TimeAmount = .seconds(600)
         /// As `silenceMax`, from the last byte of a snapshot to the answer: the receiver may
         /// have to write it to its disk first.
         package var snapshotAnswerMax: TimeAmount = .seconds(60)

@@ -90,8 +90,9 @@ final class SingleNode: Sendable {
     }
 }
 
-/// The part of a `SingleNode` that lives on the event loop.
-private final class SingleNodeLoop {
+/// The part of a `SingleNode` that lives on the event loop; or a member without sockets, on a loop that a
+/// test turns by hand.
+final class SingleNodeLoop {
     let engine: Engine
     private(set) var server: ClientServer
     private let eventLoop: any EventLoop
@@ -102,7 +103,7 @@ private final class SingleNodeLoop {
 
     init(
         _ eventLoop: any EventLoop, port: Int, _ configuration: ClientServerConfiguration,
-        _ configure: (inout EngineConfiguration) -> Void
+        _ configure: (inout EngineConfiguration) -> Void = { _ in }
     ) {
         self.eventLoop = eventLoop
         let urls = [SingleNode.peerURL]

@@ -170,6 +170,24 @@ import Testing
         }
     }
 
+    /// What may wait for it is more than what may wait of a pipeline's answers.
+    @Test func aStreamMayBeBehind() throws {
+        var configuration = ClientServerConfiguration()
+        (configuration.pipelinedBytesMax, configuration.unsentBytesMax) = (1024, 64 << 20)
+        configuration.unreadAnswerTimeout = .milliseconds(10)
+        try withNode(configuration) { node, writer in
+            let slow = try RawClient(port: node.port)
+            try slow.send(get("/v2/keys/big?wait=true&stream=true"))
+            _ = try slow.head()
+            // More than the sockets' own buffers take.
+            let value = String(repeating: "v", count: 1 << 20)
+            for _ in 0..<20 {
+                #expect(try writer.request("PUT", "/v2/keys/big", form: "value=\(value)").status < 300)
+            }
+            for _ in 0..<20 { #expect(try slow.chunk()?.count ?? 0 > 1 << 20) }
+        }
+    }
+
     @Test func aStreamThatIsNotReadIsCutOff() throws {
         var configuration = ClientServerConfiguration()
         configuration.unsentBytesMax = 64 << 10

@@ -415,4 +415,18 @@ import Testing
             try await eventually("both are closed") { silent.isClosed && half.isClosed }
         }
     }
+
+    /// A body that never pauses, and never ends.
+    @Test func aBodyMayNotTakeForEver() async throws {
+        try await withServer(change: { $0.timing.requestMax = .milliseconds(200) }) { node in
+            let steady = try await RawConnection.open(node.url)
+            try await steady.write(
+                "POST /raft HTTP/1.1\r\nHost: x\r\n\(Self.id)\(Self.version)"
+                    + "Content-Length: 100000000\r\n\r\n")
+            try await eventually("it is closed") {
+                if !steady.isClosed { try? await steady.write("x") }
+                return steady.isClosed
+            }
+        }
+    }
 }

@@ -64,9 +64,9 @@ size_t kvd_find(const void *bytes, size_t count, size_t from, const void *patter
 // How many bytes are left when all zeros at the end of `bytes` are taken off.
 size_t kvd_count_without_trailing_zeros(const void *bytes, size_t count);
 
-// What malloc holds and nobody uses. Takes time in proportion to the pieces that is in, and keeps
-// other threads from allocating meanwhile. 0 where malloc does not tell.
-size_t kvd_heap_free_bytes(void);
+// What malloc holds and nobody uses, and what is used. Takes time in proportion to the pieces that the
+// former is in, and keeps other threads from allocating meanwhile. Both 0 where malloc does not tell.
+void kvd_heap_measure(size_t *free_bytes, size_t *used_bytes);
 
 // Gives whole pages of that back to the system, in the middle of the heap too; takes its time likewise.
 void kvd_heap_trim(void);

@@ -1,0 +1,82 @@
+internal import NIOCore
+
+/// What one connection may take of the loop before others have their turn.
+///
+/// A client may send hundreds of requests at once, for a megabyte each. Answering all that there is
+/// room for in one go takes milliseconds, and a hundred such clients would keep everybody else
+/// waiting for a second. So each connection has a share, counted in bytes of answers; who has used it
+/// up goes on when its turn comes (`RestingConnections`):
+///
+///     answer, answer, answer ── share used up ──▶ rests ──▶ its turn: a new share
+///                │
+///                └── end of the batch, some of it left ──▶ a new share at once
+///
+/// So who asks for little never rests, and what it waits for is the shares of others, not all
+/// that they want.
+struct LoopShare {
+    static let bytesMax = 64 << 10
+    /// What a request costs beside the bytes of its answer, as if it were bytes too: copying so many
+    /// takes about as long.
+    static let requestBytes = 512
+
+    private var left = bytesMax
+
+    var isUsedUp: Bool { left <= 0 }
+    /// More than `bytesMax` where one answer is larger.
+    var spent: Int { Self.bytesMax - left }
+
+    mutating func spend(bytes: Int) { left -= bytes + Self.requestBytes }
+
+    mutating func renew() { left = Self.bytesMax }
+
+    /// What was made of it is on its way.
+    mutating func endBatch() { if !isUsedUp { renew() } }
+}
+
+/// Connections that have used up their share and have more to do, in the order in which they rest.
+///
+/// They go on a portion a turn of the loop, so that its sockets are looked at between two portions.
+struct RestingConnections {
+    /// Of all of them in one turn: some 200 us of work.
+    static let portionBytes = 4 * LoopShare.bytesMax
+    /// Tasks that are due run before the sockets are looked at; this one lets them go first.
+    static let pause = TimeAmount.microseconds(30)
+
+    private var line = CircularBuffer<ConnectionHandler>()
+    private var willGoOn = false
+
+    var isEmpty: Bool { line.isEmpty }
+
+    /// - Returns: whether the caller has to see to it that a portion is done after all sockets have been
+    ///   read.
+    mutating func append(_ connection: ConnectionHandler) -> Bool {
+        line.append(connection)
+        defer { willGoOn = true }
+        return !willGoOn
+    }
+
+    mutating func next() -> ConnectionHandler? { line.popFirst() }
+
+    /// - Returns: whether the caller has to see to it that another portion is done after the pause.
+    mutating func endPortion() -> Bool {
+        willGoOn = !line.isEmpty
+        return willGoOn
+    }
+}
+
+extension ClientServer {
+    func rest(_ connection: ConnectionHandler) {
+        guard resting.append(connection) else { return }
+        eventLoop.assumeIsolated().execute { [self] in doPortion() }
+    }
+
+    private func doPortion() {
+        var left = RestingConnections.portionBytes
+        while left > 0, let connection = resting.next() { left -= connection.goOn() }
+        flush()
+        guard resting.endPortion() else { return }
+        _ = eventLoop.assumeIsolated().scheduleTask(in: RestingConnections.pause) { [self] in
+            doPortion()
+        }
+    }
+}
