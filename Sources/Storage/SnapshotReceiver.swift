@@ -12,11 +12,12 @@ public final class SnapshotReceiver<IO: FileStorage> {
     private let file: IO.File
     public private(set) var receivedBytes: Int
 
-    private var partPath: String { "\(directory)/\(name).part" }
+    private let partPath: String
 
     init(_ name: SnapshotName, directory: String, storage: IO) throws(SnapshotError) {
         (self.name, self.directory, self.storage) = (name, directory, storage)
         let path = "\(directory)/\(name).part"
+        partPath = path
         (file, receivedBytes) = try SnapshotError.catching(path) { () throws(StorageError) in
             let file = try storage.open(path, for: .creatingIfMissing)
             return (file, try file.sizeBytes())
