@@ -150,8 +150,8 @@ let package = Package(
         module(
             "Fuzzing",
             [
-                "ClientAPI", "Transport", "Discovery", "Configuration", "StateFiles", "State",
-                "Storage", "StorageIO", "KeyStore", "Auth", "Cluster", "Raft", "RaftModel",
+                "ClientAPI", "Transport", "Discovery", "Configuration", "DumpCore", "StateFiles",
+                "State", "Storage", "StorageIO", "KeyStore", "Auth", "Cluster", "Raft", "RaftModel",
                 "ProtoWire", nioCore, nioEmbedded,
             ]),
         program("kvd-fuzz", ["CAllocations", "Fuzzing", "StorageIO", arguments]),

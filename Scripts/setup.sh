@@ -6,6 +6,31 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 say() { printf '%s\n' "$*" >&2; }
 fail() { say "error: $*"; exit 1; }
 
+# offer_help PROGRAM ARGUMENTS...: where --help is among the arguments, in front of any --, prints what the
+# script's head says, and what PROGRAM says of its flags if it has been built, and ends. PROGRAM may be ''.
+offer_help() {
+    local program=$1 word build
+    shift
+    for word in "$@"; do
+        case $word in
+            --) return ;;
+            -h | --help) break ;;
+            *) word= ;;
+        esac
+    done
+    [ -n "${word:-}" ] || return 0
+    awk 'NR > 1 && !/^#/ { exit } NR > 1 { sub(/^# ?/, ""); print }' "$0"
+    [ -n "$program" ] || exit 0
+    for build in release debug; do
+        [ -x "$root/.build/$build/$program" ] || continue
+        printf '\n%s --help:\n\n' "$program"
+        "$root/.build/$build/$program" --help
+        exit 0
+    done
+    printf '\n%s has not been built yet; then its own --help is shown here, too.\n' "$program"
+    exit 0
+}
+
 require_swift() {
     command -v swift >/dev/null 2>&1 && return
     fail "swift is not on PATH. Install Swift 6.2 or later (https://swift.org/install), then run this again."

@@ -2,11 +2,11 @@
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define LEFT_ALONE 1
+#define SANITIZED 1
 #endif
 #endif
 
-#if defined(LEFT_ALONE) || !defined(__GLIBC__) && !defined(__linux__)
+#if !defined(SANITIZED) && !defined(__GLIBC__) && !defined(__linux__)
 
 long kvd_allocated_bytes(void) { return 0; }
 long kvd_allocated_peak(void) { return 0; }
@@ -19,6 +19,44 @@ void kvd_allocated_peak_restart(void) {}
 #include <stdatomic.h>
 #include <stddef.h>
 
+static atomic_long allocated;
+static atomic_long peak;
+
+#if defined(SANITIZED)
+// Called from within the sanitizer's own malloc.
+#define PLAIN __attribute__((disable_sanitizer_instrumentation))
+#else
+#define PLAIN
+#endif
+
+PLAIN static void add(long bytes) {
+    long now = atomic_fetch_add_explicit(&allocated, bytes, memory_order_relaxed) + bytes;
+    if (now > atomic_load_explicit(&peak, memory_order_relaxed))
+        atomic_store_explicit(&peak, now, memory_order_relaxed);
+}
+
+PLAIN static void subtract(long bytes) {
+    atomic_fetch_sub_explicit(&allocated, bytes, memory_order_relaxed);
+}
+
+#if defined(SANITIZED)
+
+#include <sanitizer/allocator_interface.h>
+
+PLAIN static void was_allocated(const volatile void *memory, size_t bytes) {
+    if (memory) add((long)bytes);
+}
+
+PLAIN static void will_be_freed(const volatile void *memory) {
+    if (memory) subtract((long)__sanitizer_get_allocated_size(memory));
+}
+
+__attribute__((constructor)) static void install(void) {
+    __sanitizer_install_malloc_and_free_hooks(was_allocated, will_be_freed);
+}
+
+#else
+
 // What glibc's own malloc goes by where it is stood in for.
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
@@ -26,22 +64,13 @@ extern void *__libc_realloc(void *, size_t);
 extern void *__libc_memalign(size_t, size_t);
 extern void __libc_free(void *);
 
-static atomic_long allocated;
-static atomic_long peak;
-
 static void *taken(void *memory) {
-    if (!memory) return memory;
-    long bytes = (long)malloc_usable_size(memory);
-    long now = atomic_fetch_add_explicit(&allocated, bytes, memory_order_relaxed) + bytes;
-    if (now > atomic_load_explicit(&peak, memory_order_relaxed))
-        atomic_store_explicit(&peak, now, memory_order_relaxed);
+    if (memory) add((long)malloc_usable_size(memory));
     return memory;
 }
 
 static void given_back(void *memory) {
-    if (memory)
-        atomic_fetch_sub_explicit(
-            &allocated, (long)malloc_usable_size(memory), memory_order_relaxed);
+    if (memory) subtract((long)malloc_usable_size(memory));
 }
 
 void *malloc(size_t bytes) { return taken(__libc_malloc(bytes)); }
@@ -51,8 +80,7 @@ void *calloc(size_t count, size_t bytes) { return taken(__libc_calloc(count, byt
 void *realloc(void *memory, size_t bytes) {
     long before = memory ? (long)malloc_usable_size(memory) : 0;
     void *moved = __libc_realloc(memory, bytes);
-    if (moved || bytes == 0)
-        atomic_fetch_sub_explicit(&allocated, before, memory_order_relaxed);
+    if (moved || bytes == 0) subtract(before);
     return taken(moved);
 }
 
@@ -73,6 +101,8 @@ int posix_memalign(void **memory, size_t alignment, size_t bytes) {
     *memory = found;
     return 0;
 }
+
+#endif
 
 long kvd_allocated_bytes(void) { return atomic_load_explicit(&allocated, memory_order_relaxed); }
 

@@ -30,9 +30,10 @@ package struct FuzzTarget: Sendable {
     }
 
     package static let all: [FuzzTarget] = [
-        .wire, .appendStream, .messageStream, .httpRequest, .keysForm, .requestTarget, .memberJSON,
-        .authJSON, .registryJSON, .dns, .texts, .commandLine, .log, .marks, .snapshotFile, .state,
-        .apply, .raft, .etcdSnapshot, .etcdStore,
+        .wire, .appendStream, .messageStream, .httpRequest, .peerRequest, .keysForm, .requestTarget,
+        .memberJSON, .authJSON, .registryJSON, .dns, .texts, .commandLine, .log, .segments,
+        .archive,
+        .marks, .snapshotFile, .state, .apply, .raft, .etcdSnapshot, .etcdStore,
     ]
 
     package static func named(_ name: String) -> FuzzTarget? {

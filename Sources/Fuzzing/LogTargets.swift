@@ -3,7 +3,7 @@ import Storage
 import StorageIO
 
 extension FuzzTarget {
-    private static let logDirectory = "/wal"
+    static let logDirectory = "/wal"
     private static let segment = WALSegmentName(sequence: 0, firstIndex: 0)
 
     /// The only segment of a log.
@@ -29,12 +29,16 @@ extension FuzzTarget {
         (target.inputBytesMax, target.weight) = (1 << 14, 4)
         // A disk in memory, and windows on its files.
         (target.memoryPerByte, target.memoryBytesBeside) = (256, 64 << 20)
-        target.mend = { mendLog(&$0) }
+        target.mend = { bytes in
+            var mending = LogMending()
+            mending.mend(&bytes, sequence: 0)
+        }
         return target
     }()
 
-    private static func scan(
-        _ storage: SimulatedStorage
+    /// The indices of the entries that a scan finds intact, and how much damage it finds.
+    static func scan(
+        _ storage: some FileStorage
     ) throws(FuzzFinding) -> (indices: Set<UInt64>, damage: Int) {
         var indices: Set<UInt64> = []
         do throws(WALError) {
@@ -51,7 +55,7 @@ extension FuzzTarget {
 
     /// A recovered log is what was read, and says the same when it is read once more, and when
     /// something was added.
-    private static func requireStable(
+    static func requireStable(
         _ read: RecoveredLog, _ storage: SimulatedStorage
     ) throws(FuzzFinding) {
         let options: WALOptions = {
@@ -80,79 +84,12 @@ extension FuzzTarget {
         }
     }
 
-    private static func requireEqual(
+    static func requireEqual(
         _ a: RecoveredLog, _ b: RecoveredLog
     ) throws(WALError) {
         guard a.entries == b.entries, a.hardState == b.hardState, a.snapshots == b.snapshots,
             a.metadata == b.metadata
         else { throw WALError(.corrupt(.message), file: "it says something else") }
-    }
-
-    // MARK: Checksums of a log: layouts in `Storage.WALFormat` and `WALMarker`
-
-    /// Makes the frames, as far as they can be told apart, ones whose checksums hold.
-    private static func mendLog(_ bytes: inout [UInt8]) {
-        var frames: [[UInt8]] = []
-        var markers: [Int: Int] = [:]
-        var rolling = CRC32C()
-        var offset = 0
-        bytes.withUnsafeBytes { raw in
-            while offset < raw.count,
-                case .frame(let frame) = WALFrame.read(
-                    UnsafeRawBufferPointer(rebasing: raw[offset...]))
-            {
-                if frame.type != .crc { rolling.update(frame.data) }
-                if frame.type == .crc, frame.data.count == WALMarker.sizeBytes {
-                    markers[frames.count] = 0
-                }
-                frames.append(encoded(frame, crc: rolling.value))
-                offset += frame.sizeBytes
-            }
-        }
-        mendMarkers(&frames, markers.keys.sorted())
-        bytes = frames.flatMap { $0 } + bytes[offset...]
-    }
-
-    private static func encoded(_ frame: WALFrame, crc: UInt32) -> [UInt8] {
-        var record: [UInt8] = [0x08, frame.type.rawValue, 0x10] + varint(UInt64(crc))
-        if !frame.data.isEmpty { record += [0x1a] + varint(UInt64(frame.data.count)) + frame.data }
-        var bytes = [UInt8](repeating: 0, count: 8)
-        var word = UInt64(record.count)
-        let padding = frame.isPadded ? (8 - record.count % 8) % 8 : 0
-        if frame.isPadded { word |= 1 << 63 | UInt64(padding) << 56 }
-        bytes.put(word, at: 0)
-        return bytes + record + [UInt8](repeating: 0, count: padding)
-    }
-
-    private static func varint(_ value: UInt64) -> [UInt8] {
-        var (rest, bytes) = (value, [UInt8]())
-        while rest >= 0x80 {
-            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        return bytes + [UInt8(rest)]
-    }
-
-    /// Each marker covers the frames up to the next one.
-    private static func mendMarkers(_ frames: inout [[UInt8]], _ markers: [Int]) {
-        var offset = 0
-        var starts: [Int] = []
-        for frame in frames {
-            starts.append(offset)
-            offset += frame.count
-        }
-        for (place, frame) in markers.enumerated() {
-            let end = place + 1 < markers.count ? markers[place + 1] : frames.count
-            let data = frames[frame].count - WALMarker.sizeBytes
-            let rest = frames[(frame + 1)..<end].flatMap { $0 }
-            frames[frame].replaceSubrange(data..<(data + 8), with: Array("kvd mark".utf8))
-            frames[frame].put(UInt64(0), at: data + 8)
-            frames[frame].put(UInt64(starts[frame]), at: data + 16)
-            frames[frame].put(UInt64(rest.count), at: data + 32)
-            frames[frame].put(CRC32C.of(Array(frames[frame][..<data]) + rest), at: data + 40)
-            let marker = Array(frames[frame][data..<(data + 44)])
-            frames[frame].put(CRC32C.of(marker), at: data + 44)
-        }
     }
 
     // MARK: What lies beside the log

@@ -3,8 +3,8 @@ import StorageIO
 
 /// A segment's bytes, read through one buffer that moves along it.
 ///
-/// The buffer is as large as the largest piece that was asked for at once, a record or a batch,
-/// and never below `chunkBytes`. What `bytes` gave is void after the next call.
+/// The buffer is as large as the largest piece that was asked for at once, a record or a batch, and
+/// never below `chunkBytes` if the segment has so many. What `bytes` gave is void after the next call.
 final class SegmentWindow {
     private static let chunkBytes = 1 << 20
 
@@ -12,8 +12,7 @@ final class SegmentWindow {
     let sizeBytes: Int
     /// Told how many bytes were read from the file anew.
     private let progress: ((Int) -> Void)?
-    private var memory = UnsafeMutableRawBufferPointer.allocate(
-        byteCount: SegmentWindow.chunkBytes, alignment: 4096)
+    private var memory: UnsafeMutableRawBufferPointer
     private var start = 0
     private var count = 0
 
@@ -23,6 +22,9 @@ final class SegmentWindow {
         self.file = file
         self.progress = progress
         sizeBytes = try file.sizeBytes()
+        memory = .allocate(
+            byteCount: min(Self.chunkBytes, max(sizeBytes, WALFormat.pageBytes)),
+            alignment: 4096)
     }
 
     deinit { memory.deallocate() }

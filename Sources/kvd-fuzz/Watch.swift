@@ -32,7 +32,7 @@ struct Watch {
         if !ending.isEmpty { command.say("\(target.name): \(ending), at \(Self.text(of: input))") }
         command.say(
             """
-            \(target.name): the input is in \(path). Once more: \
+            \(target.name): the input, of seed \(seed), is in \(path). Once more: \
             Scripts/fuzz --target \(target.name) --replay \(path)
             Mended, it belongs into \(command.corpus)/\(target.name).
             """)

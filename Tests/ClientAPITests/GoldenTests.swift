@@ -30,7 +30,8 @@ import Testing
 
     @Test(arguments: all)
     func replay(scenario: GoldenScenario) throws {
-        let differences = try GoldenReplay.run([scenario]) { arguments in
+        let wanted = try GoldenDifference.load(Fixtures.url("golden/differences.txt"))
+        let differences = try GoldenDifference.unexpected(in: scenario, wanted) { arguments in
             let flags = Flags(arguments)
             var configuration = ClientServerConfiguration()
             configuration.allowedOrigins = flags.origins
@@ -43,9 +44,6 @@ import Testing
                 try? node.stop()
             }
         }
-        let wanted = try GoldenDifference.load(Fixtures.url("golden/differences.txt"))
-        for difference in GoldenDifference.unexpected(differences, of: scenario, wanted) {
-            Issue.record("\(difference)")
-        }
+        for difference in differences { Issue.record("\(difference)") }
     }
 }

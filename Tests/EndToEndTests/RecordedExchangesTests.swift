@@ -17,8 +17,8 @@ import Testing
         let wanted = try GoldenDifference.load(
             Self.folder.appendingPathComponent("differences.txt"))
         for scenario in scenarios {
-            let found = try GoldenReplay.run([scenario], start: Self.start)
-            let differences = GoldenDifference.unexpected(found, of: scenario, wanted)
+            let differences = try GoldenDifference.unexpected(
+                in: scenario, wanted, start: Self.start)
             #expect(differences.isEmpty, "\(differences)")
         }
     }

@@ -63,7 +63,7 @@ import Testing
     }
 
     /// Behind checksums nothing would be reached without them.
-    @Test(arguments: ["log", "marks", "snapshot-file", "etcd-snapshot"])
+    @Test(arguments: ["log", "segments", "archive", "marks", "snapshot-file", "etcd-snapshot"])
     func checksumsArePutRight(_ name: String) throws {
         let target = try #require(FuzzTarget.named(name))
         let mend = try #require(target.mend)
@@ -89,8 +89,15 @@ private enum FuzzProgram {
         process.arguments =
             ["--corpus", corpus] + (words.contains("--keep") ? [] : ["--keep", folder.path]) + words
         // The input that is kept tells more than a long trace.
-        process.environment = ProcessInfo.processInfo.environment.merging(
-            ["SWIFT_BACKTRACE": "enable=no"]) { _, ours in ours }
+        var environment = ProcessInfo.processInfo.environment
+        environment["SWIFT_BACKTRACE"] = "enable=no"
+        if words.contains(where: { $0.hasPrefix("planted") }) {
+            // A sanitizer would report what is meant to happen.
+            for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] {
+                environment[name, default: ""] += ":handle_segv=0"
+            }
+        }
+        process.environment = environment
         let output = Pipe()
         process.standardOutput = output
         process.standardError = output

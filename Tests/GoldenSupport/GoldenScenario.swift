@@ -12,6 +12,10 @@ package struct GoldenScenario: CustomStringConvertible, Sendable {
 
     package var description: String { name }
 
+    /// Whether steps follow one that sets a key of no time to live, which goes with the next SYNC: at most
+    /// half a second later, whatever is under way.
+    var hasKeyThatGoesAtOnce: Bool { steps.dropLast().contains { $0.bodyText == "ttl=0" } }
+
     /// All scenarios of a file, in its order.
     package static func load(_ file: URL) throws -> [GoldenScenario] {
         let text = try String(contentsOf: file, encoding: .utf8)

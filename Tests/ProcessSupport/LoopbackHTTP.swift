@@ -36,7 +36,7 @@ package final class LoopbackHTTP {
         self.port = port
         socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         guard socket >= 0 else { throw Failed(description: "socket: errno \(errno)") }
-        setTimeout(milliseconds: Int(timeout.components.seconds) * 1000)
+        setTimeout(milliseconds: Int(timeout.components.seconds) * 1000 * Patience.factor)
         var noDelay: Int32 = 1
         setsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &noDelay, 4)
         let result = LoopbackAddress.with(port: port) { connect(socket, $0, $1) }

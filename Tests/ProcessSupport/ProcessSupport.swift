@@ -48,11 +48,12 @@ package struct DeadlineExceeded: Error, CustomStringConvertible {
     package let description: String
 }
 
-/// Asks `condition` again and again until it holds.
+/// Asks `condition` again and again until it holds, for `timeout` times `Patience.factor`.
 package func waitUntil(
     _ what: @autoclosure () -> String, within timeout: Duration = .seconds(30),
     _ condition: () throws -> Bool
 ) throws {
+    let timeout = timeout * Patience.factor
     let deadline = ContinuousClock.now + timeout
     while try !condition() {
         guard ContinuousClock.now < deadline else {

@@ -269,7 +269,8 @@ import Testing
             let new = try await RawConnection.open(node.url)
             try await new.write(request)
             try await eventually("the first stream's end") { old.isClosed }
-            #expect(old.text.hasSuffix("\r\n\r\n0\r\n\r\n"))
+            // Behind the head, or behind a heartbeat if this took long.
+            #expect(old.text.hasSuffix("\r\n0\r\n\r\n"))
             try await node.send([Message(.vote, to: MemberID(2), from: MemberID(1), term: 9)])
             try await eventually("a message on the second one") { !new.dechunkedBody.isEmpty }
             await new.close()

@@ -2,7 +2,7 @@
 #define C_ALLOCATIONS_H
 
 // Counts what is allocated in a process, by standing in for malloc and its kin. Linked into kvd-fuzz
-// only. Under AddressSanitizer or ThreadSanitizer, which do that themselves, nothing is counted.
+// only. Under AddressSanitizer or ThreadSanitizer, which do that themselves, they are asked.
 
 /// Bytes that are allocated now.
 long kvd_allocated_bytes(void);
