@@ -63,6 +63,8 @@ extension PeerLink {
         guard !isStopped, !messages.isEmpty else { return }
         statistics.failedPostCount += UInt64(messages.count)
         urls.failed(url)
+        // Of a member its streams say when it was lost.
+        if !isMember { isIdentified = false }
         transport.logger.warning("cannot post to peer \(id) at \(url): \(fault)")
         for message in messages where message.kind == .snapshot { finishSnapshot(false) }
         reportUnreachable()

@@ -299,8 +299,12 @@ extension PeerTransport {
 
     func ended(_ stream: ServedStream) { self[member: stream.peer]?.detach(stream) }
 
+    /// What a caller says of itself, whose messages are taken: a member, or one that was vouched for. It
+    /// may lead in an earlier term than this member's, and is told so only if it is known as a kvd.
     func learn(from caller: PeerCaller) {
-        guard let id = caller.member, let link = self[member: id] else { return }
+        guard let id = caller.member, let link = link(of: id),
+            link.isMember || strangers.isVouchedFor(id)
+        else { return }
         link.learn(caller.features)
         link.peerIsAlive()
     }

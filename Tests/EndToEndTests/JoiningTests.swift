@@ -1,6 +1,8 @@
 import Chaos
 import Foundation
 import ProcessSupport
+import RaftModel
+import Storage
 import Testing
 
 /// Members that join a running cluster with `--initial-cluster-state existing`, on real processes.
@@ -84,11 +86,19 @@ import Testing
     }
 
     /// Down while all that it knows were replaced, a member is told so, and what to do; with a present
-    /// member's address it finds its way back.
-    @Test func aMemberWhoseOthersWereAllReplacedIsHelpedByTheFlags() throws {
+    /// member's address it finds its way back. Also if it does not know that they were kvds: then its
+    /// term has risen with each election that it stood for, and the leader's is a past one to it.
+    @Test(arguments: [true, false])
+    func aMemberWhoseOthersWereAllReplacedIsHelpedByTheFlags(knowsKvds: Bool) throws {
         let cluster = try GrowingCluster(size: 3)
         let sleeper = cluster.members[2]
+        let note = "\(sleeper.dataDirectory)/member/kvds"
+        try waitUntil("it has noted both") {
+            let bytes = try? Data(contentsOf: URL(fileURLWithPath: note))
+            return bytes.flatMap { KvdNote([UInt8]($0)) }?.members.count == 2
+        }
         sleeper.killNine()
+        if !knowsKvds { try FileManager.default.removeItem(atPath: note) }
         for old in [cluster.members[0], cluster.members[1]] {
             old.id = try #require(waitForMember(named: old.name, on: old)["id"] as? String)
             let newcomer = try cluster.add()
@@ -117,8 +127,16 @@ import Testing
         try waitUntil("the way out; its log:\n\(sleeper.process?.log ?? "")") {
             sleeper.process?.log.contains("with the present members in --initial-cluster") == true
         }
-        let early = try sleeper.client().request("GET", "/v2/keys/late")
-        #expect(early.status == 404)
+        func term(_ member: GrowingCluster.Member) throws -> Int {
+            try #require(
+                try member.client().request("GET", "/v2/status").json["term"] as? Int)
+        }
+        try waitUntil("elections that nobody answers") {
+            let log = sleeper.process?.log ?? ""
+            return knowsKvds
+                ? log.components(separatedBy: "became pre-candidate").count > 3
+                : try term(sleeper) > term(present[0]) + 3
+        }
         sleeper.killNine()
         try cluster.start(sleeper, isExisting: false)
         try waitUntil("what it missed; its log:\n\(sleeper.process?.log ?? "")") {

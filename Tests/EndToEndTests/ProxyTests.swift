@@ -66,10 +66,10 @@ import Testing
         let ports = try FreePorts.take(20)
         for port in ports { silent.append(try Sockets.listen(port)) }
         let swallowers = ports.enumerated().map { "a\($0)=http://127.0.0.1:\($1)" }
-        _ = try startProxy(
+        let proxy = try startProxy(
             ["--proxy", "on", "--initial-cluster", (swallowers + [peers]).joined(separator: ",")])
         let get = try LoopbackHTTP(port: port).request("GET", "/v2/keys/_ready")
-        #expect(get.status == 200)
+        #expect(get.status == 200, "\(proxy.log)")
     }
 
     @Test func itWritesReadsAndWatchesWhileMembersDie() throws {
