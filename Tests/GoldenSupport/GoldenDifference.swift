@@ -28,7 +28,7 @@ package struct GoldenDifference: Equatable, Sendable {
         start: ([String]) throws -> GoldenServer
     ) throws -> [String] {
         // Etcd was recorded before such a key was gone; a slow machine is not there so soon.
-        for _ in 0..<(scenario.hasKeyThatGoesAtOnce ? 10 : 0) {
+        for _ in 0..<(scenario.hasKeyThatGoesAtOnce ? 40 : 0) {
             let found = try GoldenReplay.run([scenario], start: start)
             if unexpected(found, of: scenario, wanted).isEmpty { return [] }
         }
