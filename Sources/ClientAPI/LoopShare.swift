@@ -18,6 +18,8 @@ struct LoopShare {
     /// What a request costs beside the bytes of its answer, as if it were bytes too: copying so many
     /// takes about as long.
     static let requestBytes = 512
+    /// What is sent of one answer in one turn.
+    static let sliceBytesMax = 4 * bytesMax
 
     private var left = bytesMax
 
