@@ -392,6 +392,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             self.watch = watch
             endWatch(number: watch.number)
         }
+        // There are no more turns to send slices in.
+        if outgoing.readableBytes > 0 { flush(all: true) }
         order.end()
         // Nobody waits with the end of this member for the end of such an answer, or for a hash.
         if transfer != nil || paused?.request.head.headers.contains(name: "Authorization") == true {
