@@ -365,7 +365,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
         willFlush = false
         guard let context else { return }
         let wasFull = !hasRoom
-        if !all, outgoing.readableBytes > LoopShare.sliceBytesMax,
+        if !all, outgoing.readableBytes > LoopShare.wholeBytesMax,
             let slice = outgoing.readSlice(length: LoopShare.sliceBytesMax)
         {
             context.writeAndFlush(wrapOutboundOut(slice), promise: nil)

@@ -25,6 +25,8 @@ struct LoopShare {
     static let requestBytes = 512
     /// What is sent of one answer in one turn.
     static let sliceBytesMax = 4 * bytesMax
+    /// What is sent without slicing: a small rest is not worth a turn.
+    static let wholeBytesMax = 6 * bytesMax
 
     private var left = bytesMax
 
@@ -47,7 +49,7 @@ struct RestingConnections {
     /// Of all of them in one turn: some 200 us of work.
     static let portionBytes = 4 * LoopShare.bytesMax
     /// Tasks that are due run before the sockets are looked at; this one lets them go first.
-    static let pause = TimeAmount.microseconds(30)
+    static let pause = TimeAmount.microseconds(10)
 
     private var line = CircularBuffer<ConnectionHandler>()
     private var willGoOn = false

@@ -173,7 +173,7 @@ import Testing
     @Test func manyWatchersAreToldAPortionATurn() throws {
         try withMember(valueBytes: 1) { member in
             let watchers = try (0..<100).map { _ in
-                let watcher = try member.client(sendTime: RestingConnections.pause * 2)
+                let watcher = try member.client(sendTime: .microseconds(60))
                 try watcher.send(
                     "GET /v2/keys/small?wait=true HTTP/1.1\r\nHost: h\r\n\r\n")
                 _ = try watcher.answersCount()
