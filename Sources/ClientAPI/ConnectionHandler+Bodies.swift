@@ -25,7 +25,7 @@ extension ConnectionHandler {
         guard let context, transfer != nil else { return }
         switch step {
         case .piece(let bytes):
-            if outgoing.readableBytes > 0 { flush() }
+            if outgoing.readableBytes > 0 { flush(all: true) }
             context.writeAndFlush(wrapOutboundOut(bytes), promise: nil)
             if isWritable { transfer?.resume() }
         case .end:

@@ -219,7 +219,7 @@ final class ConnectionHandler: ChannelDuplexHandler {
                 outgoing.writeString("HTTP/1.1 100 Continue\r\n\r\n")
                 wantFlush()
             case .close(let lingers):
-                flush()
+                flush(all: true)
                 close(context, lingers: lingers)
             }
         }
@@ -234,6 +234,12 @@ final class ConnectionHandler: ChannelDuplexHandler {
     /// The turn of this connection has come, after a rest. Returns how much of the loop it took.
     func goOn() -> Int {
         isResting = false
+        let unsent = outgoing.readableBytes
+        guard unsent == 0 else {
+            flush()
+            advance()
+            return unsent - outgoing.readableBytes
+        }
         share.renew()
         advance()
         return share.spent
@@ -353,11 +359,18 @@ final class ConnectionHandler: ChannelDuplexHandler {
         }
     }
 
-    /// One write for all answers of a batch.
-    func flush() {
+    /// One write for all answers of a batch, but of a large one a slice a turn: the kernel copies all that
+    /// it is given at once.
+    func flush(all: Bool = false) {
         willFlush = false
         guard let context else { return }
         let wasFull = !hasRoom
+        if !all, outgoing.readableBytes > LoopShare.wholeBytesMax,
+            let slice = outgoing.readSlice(length: LoopShare.sliceBytesMax)
+        {
+            context.writeAndFlush(wrapOutboundOut(slice), promise: nil)
+            return rest()
+        }
         if outgoing.readableBytes > 0 {
             context.writeAndFlush(wrapOutboundOut(outgoing), promise: nil)
         } else {
@@ -379,6 +392,8 @@ final class ConnectionHandler: ChannelDuplexHandler {
             self.watch = watch
             endWatch(number: watch.number)
         }
+        // There are no more turns to send slices in.
+        if outgoing.readableBytes > 0 { flush(all: true) }
         order.end()
         // Nobody waits with the end of this member for the end of such an answer, or for a hash.
         if transfer != nil || paused?.request.head.headers.contains(name: "Authorization") == true {

@@ -12,12 +12,21 @@ internal import NIOCore
 ///                └── end of the batch, some of it left ──▶ a new share at once
 ///
 /// So who asks for little never rests, and what it waits for is the shares of others, not all
-/// that they want.
+/// that they want. An answer that is larger than a share is made at once, but sent a slice a turn.
+/// Who has used up a share is not given another at once with its next request either: a hundred
+/// clients that ask for a megabyte each, again and again, take turns as well.
+///
+/// The same on a port with TLS. A proxy needs none of it: it has one request of a connection under way
+/// at a time, and reads of the answer what one read of a socket brings.
 struct LoopShare {
     static let bytesMax = 64 << 10
     /// What a request costs beside the bytes of its answer, as if it were bytes too: copying so many
     /// takes about as long.
     static let requestBytes = 512
+    /// What is sent of one answer in one turn.
+    static let sliceBytesMax = 4 * bytesMax
+    /// What is sent without slicing: a small rest is not worth a turn.
+    static let wholeBytesMax = 6 * bytesMax
 
     private var left = bytesMax
 
@@ -40,7 +49,7 @@ struct RestingConnections {
     /// Of all of them in one turn: some 200 us of work.
     static let portionBytes = 4 * LoopShare.bytesMax
     /// Tasks that are due run before the sockets are looked at; this one lets them go first.
-    static let pause = TimeAmount.microseconds(30)
+    static let pause = TimeAmount.microseconds(10)
 
     private var line = CircularBuffer<ConnectionHandler>()
     private var willGoOn = false

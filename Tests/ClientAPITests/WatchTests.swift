@@ -182,7 +182,8 @@ import Testing
             // More than the sockets' own buffers take.
             let value = String(repeating: "v", count: 1 << 20)
             for _ in 0..<20 {
-                #expect(try writer.request("PUT", "/v2/keys/big", form: "value=\(value)").status < 300)
+                #expect(
+                    try writer.request("PUT", "/v2/keys/big", form: "value=\(value)").status < 300)
             }
             for _ in 0..<20 { #expect(try slow.chunk()?.count ?? 0 > 1 << 20) }
         }

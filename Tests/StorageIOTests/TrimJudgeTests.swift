@@ -35,7 +35,8 @@ import Testing
 
     /// What has been given back is still free, as malloc counts.
     @Test func nothingIsGivenBackTwice() {
-        #expect(verdicts(free: [1, 10, 10, 10, 10], used: 27) == [false, false, true, false, false])
+        #expect(
+            verdicts(free: [1, 10, 10, 10, 10], used: 27) == [false, false, true, false, false])
         // Used again and freed again it is there to be given back.
         #expect(
             verdicts(free: [1, 10, 10, 2, 10, 10], used: 27)

@@ -211,6 +211,8 @@ import Testing
             connection.text.matches(of: /HTTP\/1.1 204 No Content\r\n/).count == names.count
         }
         let expected = try names.map { try Message.decode(PeerFixture.bytes($0 + ".bin")) }
+        // The answer goes out first.
+        try await eventually("all messages") { node.seen.messages.count == names.count }
         #expect(node.seen.messages == expected)
         #expect(connection.text.contains("X-Etcd-Cluster-Id: d1e696e5d3cb959e\r\n"))
         await connection.close()
@@ -225,6 +227,8 @@ import Testing
         try await connection.write(Array(request.prefix(70_000)))
         try await connection.write(Array(request.dropFirst(70_000)))
         try await eventually("the answer") { connection.text.contains("204 No Content") }
+        // The answer goes out first.
+        try await eventually("the message") { !node.seen.messages.isEmpty }
         #expect(
             node.seen.messages == [
                 try Message.decode(PeerFixture.bytes("post-msgsnap.bin"))
@@ -261,7 +265,8 @@ import Testing
     }
 
     @Test func aNewStreamReplacesTheOld() async throws {
-        try await withServer { node in
+        // Nothing else is to be on the first one, however slow the machine.
+        try await withServer(change: { $0.timing.linkHeartbeat = .hours(1) }) { node in
             let request = Self.get("/raft/stream/message/2", Self.id + Self.version + Self.to)
             let old = try await RawConnection.open(node.url)
             try await old.write(request)
