@@ -351,8 +351,20 @@ extension PeerTransport {
     func fillSnapshotOffset(
         _ answer: PeerServerConnection.Answer, _ identity: String
     ) -> PeerServerConnection.Answer {
-        let offset = identity.isEmpty ? 0 : delegate?.snapshotOffset(of: identity) ?? 0
-        return fill(answer, "text/plain; charset=utf-8", Array("\(offset)\n".utf8))
+        guard let delegate, !identity.isEmpty else { return fill(answer, offset: 0) }
+        guard let offset = delegate.snapshotOffset(of: identity) else {
+            var refusal = answer
+            refusal.response = .error(
+                .serviceUnavailable, "busy with what has come of this snapshot; ask again later")
+            return refusal
+        }
+        return fill(answer, offset: offset)
+    }
+
+    private func fill(
+        _ answer: PeerServerConnection.Answer, offset: Int
+    ) -> PeerServerConnection.Answer {
+        fill(answer, "text/plain; charset=utf-8", Array("\(offset)\n".utf8))
     }
 
     private func fill(

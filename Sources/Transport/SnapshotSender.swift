@@ -47,6 +47,10 @@ final class SnapshotSender: ChannelInboundHandler {
         ).assumeIsolated().whenComplete { [self] result in
             guard !isOver else { return }
             movedAt = .now()
+            if case .success(let answer) = result, answer.status == 503 {
+                // Sent now, all of it would come again.
+                return end("the member is still busy with what came of it before")
+            }
             if case .success(let answer) = result, answer.status == 200,
                 let there = Int(String(decoding: answer.body.dropLast(), as: UTF8.self)),
                 (0...source.sizeBytes).contains(there)

@@ -4,7 +4,8 @@ internal import NIOPosix
 /// Snapshots from kvd to kvd: the raft message that tells of one goes ahead, the file itself comes
 /// behind it in the same request, so that neither side ever holds more than a few pieces of it.
 ///
-///     GET /raft/snapshot/kvd?IDENTITY          200, a number: so many bytes of that file are here
+///     GET /raft/snapshot/kvd?IDENTITY          200, a number: so many bytes of that file are here;
+///                                              503: not known yet
 ///
 ///     POST /raft/snapshot/kvd                  the headers of POST /raft, a Content-Length,
 ///     +-----------+-----------------+-- ... --+    X-Kvd-Snapshot: IDENTITY

@@ -79,8 +79,9 @@ package protocol PeerTransportDelegate: AnyObject {
     func snapshotSink(
         for message: Message, from peer: MemberID, _ part: SnapshotPart
     ) -> SnapshotSinkVerdict
-    /// How many bytes of that snapshot's file are here, of a transfer that was cut off.
-    func snapshotOffset(of identity: String) -> Int
+    /// How many bytes of that snapshot's file are here, of a transfer that was cut off; nil while that is
+    /// not known yet: the last of them are still being written, or read after a restart.
+    func snapshotOffset(of identity: String) -> Int?
     /// A peer says that this member was removed from the cluster.
     func removedFromCluster()
     /// `peer` has said for the first time what it is, a kvd (`features` is not empty) or an etcd, or
@@ -100,5 +101,5 @@ extension PeerTransportDelegate {
         .refuse(reason: "this member takes no snapshots")
     }
 
-    package func snapshotOffset(of identity: String) -> Int { 0 }
+    package func snapshotOffset(of identity: String) -> Int? { 0 }
 }

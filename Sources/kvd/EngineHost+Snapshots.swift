@@ -135,7 +135,7 @@ extension EngineHost {
         }
     }
 
-    func snapshotOffset(of identity: String) -> Int { keeper.incoming.offset(of: identity) }
+    func snapshotOffset(of identity: String) -> Int? { keeper.incoming.offset(of: identity) }
 
     /// Makes a file of our own of the state that an etcd 2.x leader sent, and only then tells Raft.
     func takeIn(_ message: Message, _ snapshot: Snapshot) {

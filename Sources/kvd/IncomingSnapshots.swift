@@ -8,8 +8,8 @@ import Transport
 /// in when this member was stopped: its leader tries again, and goes on where it stopped.
 final class IncomingSnapshots: Sendable {
     private struct State {
-        /// No two are written to the same file.
-        var active: Set<SnapshotName> = []
+        /// No two are written to the same file. With the identity of the sender's.
+        var active: [SnapshotName: String] = [:]
         var suspended: IncomingSnapshot?
         /// What the last run has left is being read.
         var isRecovering = false
@@ -36,9 +36,11 @@ final class IncomingSnapshots: Sendable {
         }
     }
 
-    /// How much of that file is here.
-    func offset(of identity: String) -> Int {
+    /// How much of that file is here. Nil as long as a connection that was cut off is still being
+    /// written down: to say "nothing" would have all of it sent again.
+    func offset(of identity: String) -> Int? {
         state.withLock { state in
+            guard !state.isRecovering, !state.active.values.contains(identity) else { return nil }
             guard let suspended = state.suspended, suspended.identity == identity else { return 0 }
             return suspended.receivedBytes
         }
@@ -81,9 +83,8 @@ final class IncomingSnapshots: Sendable {
         let name = SnapshotName(term: metadata.term, index: metadata.index, format: .kvd)
         guard !state.withLock({ $0.isRecovering }) else { throw .recovering }
         let (isFree, suspended) = state.withLock { state in
-            guard state.active.insert(name).inserted else {
-                return (false, nil as IncomingSnapshot?)
-            }
+            guard state.active[name] == nil else { return (false, nil as IncomingSnapshot?) }
+            state.active[name] = part.identity
             defer { state.suspended = nil }
             return (true, state.suspended)
         }
@@ -108,12 +109,12 @@ final class IncomingSnapshots: Sendable {
 
     func suspend(_ snapshot: IncomingSnapshot) {
         let old = state.withLock { state in
-            state.active.remove(snapshot.name)
+            state.active[snapshot.name] = nil
             defer { state.suspended = snapshot }
             return state.suspended
         }
         old?.removeFile()
     }
 
-    func settled(_ name: SnapshotName) { state.withLock { _ = $0.active.remove(name) } }
+    func settled(_ name: SnapshotName) { state.withLock { $0.active[name] = nil } }
 }

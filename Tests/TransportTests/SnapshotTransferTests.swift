@@ -273,6 +273,23 @@ import Testing
         #expect(seen.sink.seen.receivedBytes == size && seen.sink.seen.firstWrong == nil)
     }
 
+    /// As long as the receiver does not know what it has, nothing is sent: it would be all of it.
+    @Test func nothingIsSentToOneThatIsBusyWithWhatCameBefore() async throws {
+        try await withNodes(2) { nodes in
+            try await connect(nodes)
+            let sink = CheckingSink()
+            accept(sink, at: nodes[1])
+            nodes[1].recorder.change { $0.isBusy = true }
+            try await send(MadeUpSource(1 << 20), from: nodes[0], to: nodes[1].id)
+            try await eventually("the report") { nodes[0].seen.snapshots == [false] }
+            #expect(sink.seen.receivedBytes == 0)
+            nodes[1].recorder.change { $0.isBusy = false }
+            try await send(MadeUpSource(1 << 20), from: nodes[0], to: nodes[1].id)
+            try await eventually("the report") { nodes[0].seen.snapshots == [false, true] }
+            #expect(sink.seen.receivedBytes == 1 << 20)
+        }
+    }
+
     /// What is left of the machine and the network is for raft.
     @Test func isPaced() async throws {
         try await withNodes(2, change: { $0.bounds.snapshotBytesPerSecond = 8 << 20 }) { nodes in

@@ -47,6 +47,8 @@ final class Recorder: PeerTransportDelegate, Sendable {
         var sinks: (@Sendable (Message, _ sizeBytes: Int) -> SnapshotSinkVerdict)?
         /// Takes them instead, and goes on with what was cut off.
         var resuming: ResumingSinks?
+        /// Does not know what it has got.
+        var isBusy = false
     }
 
     private let state = Mutex(State())
@@ -80,7 +82,10 @@ final class Recorder: PeerTransportDelegate, Sendable {
         return sinks(message, part.sizeBytes)
     }
 
-    func snapshotOffset(of identity: String) -> Int { seen.resuming?.offset(of: identity) ?? 0 }
+    func snapshotOffset(of identity: String) -> Int? {
+        if seen.isBusy { return nil }
+        return seen.resuming?.offset(of: identity) ?? 0
+    }
 
     func removedFromCluster() { state.withLock { $0.removalCount += 1 } }
 
