@@ -46,7 +46,9 @@ public struct ArchivedLog<IO: FileStorage>: FileStorage {
             try archive.decompress(archive.path(of: segment)) { bytes += $0 }
         } catch {
             if case .storage(let error) = error.code { throw error }
-            throw StorageError(.read, archive.path(of: segment), code: EUCLEAN)
+            var damage = StorageError(.read, archive.path(of: segment), code: EUCLEAN)
+            damage.explanation = error.description
+            throw damage
         }
         return bytes
     }

@@ -28,6 +28,8 @@ public struct StorageError: Error, Equatable, Sendable, CustomStringConvertible 
     public var code: Int32
     /// The process that has the lock, where that was the trouble and it said so.
     public var lockHolder: Int32?
+    /// What is wrong with the file's content, and what to do, where that was the trouble and not a call.
+    public var explanation: String?
 
     public init(
         _ operation: StorageOperation, _ path: String, code: Int32, lockHolder: Int32? = nil
@@ -43,7 +45,7 @@ public struct StorageError: Error, Equatable, Sendable, CustomStringConvertible 
     public var isMissing: Bool { code == ENOENT }
 
     public var description: String {
-        "cannot \(operation.rawValue) \(path): \(problem). \(advice)"
+        explanation ?? "cannot \(operation.rawValue) \(path): \(problem). \(advice)"
     }
 
     /// The errno's sentence and its C name.

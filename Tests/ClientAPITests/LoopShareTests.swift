@@ -90,6 +90,8 @@ import Testing
         }
     }
 
+    private let portionBytes = RestingConnections.portionBytes
+
     private func withMember(valueBytes: Int, _ body: (Member) throws -> Void) throws {
         let member = try Member()
         let writer = try member.client()
@@ -106,25 +108,25 @@ import Testing
         try withMember(valueBytes: 64 << 10) { member in
             let heavy = try member.client()
             let light = try member.client()
-            try heavy.get("large", count: 20)
+            try heavy.get("large", count: 100)
             #expect(try heavy.answersCount() == 1)
             var answered = 1
-            while answered < 20 {
+            while answered < 100 {
                 // Whoever comes now does not stand behind what is left.
                 try light.get("small")
                 #expect(try light.answersCount() == 1)
                 member.turn()
                 let more = try heavy.answersCount()
-                #expect((1...8).contains(more))
+                #expect((1...portionBytes / LoopShare.bytesMax).contains(more))
                 guard more > 0 else { break }
                 answered += more
             }
-            #expect(answered == 20)
+            #expect(answered == 100)
         }
     }
 
     @Test func aLargeAnswerIsSentASliceATurn() throws {
-        let size = 2 << 20
+        let size = 4 * portionBytes
         try withMember(valueBytes: size) { member in
             let heavy = try member.client()
             let light = try member.client()
@@ -200,37 +202,38 @@ import Testing
     /// Clients that ask one thing at a time, all at once.
     @Test func manyWhoAskForMuchTakeTurns() throws {
         try withMember(valueBytes: 256 << 10) { member in
-            let crowd = try (0..<10).map { _ in try member.client() }
+            let crowd = try (0..<20).map { _ in try member.client() }
+            let portion = portionBytes / (256 << 10)
             func answersCount() throws -> Int {
                 try crowd.map { try $0.answersCount() }.reduce(0, +)
             }
             // Nothing is known of them yet.
             for client in crowd { try client.get("large") }
-            #expect(try answersCount() == 10)
+            #expect(try answersCount() == crowd.count)
             member.turn()
 
             for client in crowd { try client.get("large") }
             #expect(try answersCount() == 0)
             member.loop.run()
-            #expect(try answersCount() == 2)
-            var answered = 2
-            while answered < 10 {
+            #expect(try answersCount() == portion)
+            var answered = portion
+            while answered < crowd.count {
                 member.turn()
                 let more = try answersCount()
-                #expect(more == 2)
+                #expect(more == min(portion, crowd.count - answered))
                 guard more > 0 else { break }
                 answered += more
             }
             // Who asks for little after that has a share like anybody.
             for client in crowd { try client.get("small") }
             answered = 0
-            for _ in 0..<100 where answered < 10 {
+            for _ in 0..<100 where answered < crowd.count {
                 member.turn()
                 answered += try answersCount()
             }
-            #expect(answered == 10)
+            #expect(answered == crowd.count)
             for client in crowd { try client.get("small") }
-            #expect(try answersCount() == 10)
+            #expect(try answersCount() == crowd.count)
         }
     }
 }
