@@ -60,7 +60,10 @@ extension Raft {
 
     /// Asks the leader again for what it has not answered or sent; called every few ticks.
     mutating func askForHelp() {
-        guard !isEligible, leader != .none, leader != id, features.readIndex else { return }
+        guard !isEligible, leader != .none, leader != id else { return }
+        // It is the leader alone that must understand it: a log that lost its members, or knows only
+        // earlier ones, says nothing of all the others.
+        guard features.readIndex || knownKvds.contains(leader) else { return }
         if let rejoin, rejoin.goal == nil {
             outbox.append(
                 Message(

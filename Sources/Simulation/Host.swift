@@ -215,6 +215,10 @@ final class Host {
         }
         guard message.kind != .snapshot else { return }
         advance()
+        // A stranger that others vouched for says what it is itself.
+        if !running.engine.membership.listed.contains(where: { $0.id == message.from }) {
+            running.engine.setIsKvd(message.from, true)
+        }
         running.engine.receive([message])
         needsTurn()
     }
