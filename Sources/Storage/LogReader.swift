@@ -185,6 +185,6 @@ public struct LogReader<IO: FileStorage> {
         return RecoveredLog(
             metadata: metadata, hardState: hardState, entries: replay.entries,
             snapshots: replay.snapshots, lastIndex: lastIndex,
-            lastTerm: replay.entries.last?.term ?? snapshot.term, report: report)
+            lastTerm: replay.lastTerm ?? snapshot.term, report: report)
     }
 }

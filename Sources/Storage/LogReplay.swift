@@ -14,6 +14,8 @@ struct LogReplay: RecordReplay {
     /// Where the log stands: at the last entry read, kept or passed over, or at a snapshot taken
     /// over from a leader; nil: neither yet.
     private var last: (index: UInt64, term: UInt64)?
+    /// Of the last entry, or of a snapshot that took the place of it.
+    var lastTerm: UInt64? { last?.term }
     /// First and last index of the entries read so far.
     private(set) var indices: ClosedRange<UInt64>?
     /// The term that the log has at the snapshot's index, if it has said so.
