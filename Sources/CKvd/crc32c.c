@@ -118,17 +118,6 @@ ACCELERATED static uint64_t three_lanes(uint64_t a, const uint8_t *p, size_t wor
 }
 #endif
 
-ACCELERATED static inline uint32_t stepped(uint64_t state, const uint8_t *p, size_t count) {
-    for (; count >= 8; p += 8, count -= 8) state = STEP8(state, load64(p));
-    if (count >= 4) {
-        state = STEP4(state, load32(p));
-        p += 4;
-        count -= 4;
-    }
-    for (; count > 0; count--) state = STEP1(state, *p++);
-    return (uint32_t)state;
-}
-
 ACCELERATED static uint32_t update_by_instruction(
     uint32_t start, const uint8_t *p, size_t count) {
     uint64_t state = start;
@@ -140,7 +129,14 @@ ACCELERATED static uint32_t update_by_instruction(
         count -= 24 * words;
     }
 #endif
-    return stepped(state, p, count);
+    for (; count >= 8; p += 8, count -= 8) state = STEP8(state, load64(p));
+    if (count >= 4) {
+        state = STEP4(state, load32(p));
+        p += 4;
+        count -= 4;
+    }
+    for (; count > 0; count--) state = STEP1(state, *p++);
+    return (uint32_t)state;
 }
 #endif
 

@@ -80,7 +80,7 @@ final class PeerLink {
     /// Takes `message`; on a stream it leaves with the next `flush`.
     func add(_ message: Message) {
         var message = message
-        if message.kind.isKvds || !message.context.isEmpty, !isKvd {
+        if !isKvd {
             guard !message.kind.isKvds else { return }
             message.context = []
         }

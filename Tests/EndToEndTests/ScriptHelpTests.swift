@@ -26,14 +26,8 @@ import Testing
         // Where there is no Swift, so that whoever wants to build fails.
         let environment = ProcessInfo.processInfo.environment
         process.environment = environment.merging(["PATH": "/usr/bin:/bin"]) { $1 }
-        let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
-        try process.run()
-        let text = String(
-            decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "\(text)")
+        let (status, text) = try process.runToEnd()
+        #expect(status == 0, "\(text)")
         let source = try String(
             contentsOf: Self.folder.appendingPathComponent(script), encoding: .utf8)
         let first = try #require(source.split(separator: "\n").dropFirst().first)
