@@ -155,6 +155,9 @@ struct SegmentScanner {
     /// Who wrote the records read so far.
     var writer: RecoveryReport.Writer { hasMarkers ? .kvd : hasPadding ? .etcd3 : .etcd2 }
 
+    /// Whether the stop is at a record of a batch whose bytes are those that its marker says.
+    var isInsideBatch: Bool { offset < batchEnd }
+
     // MARK: Behind damage
 
     /// The crc so far; nil: damage has made it unknown.

@@ -31,7 +31,7 @@ enum Verdict {
         let tail = try scanner.window.examineTail(at: scanner.offset, sequence: scanner.sequence)
         if tail.dataEnd == 0 {
             self = .wrong(.emptySegment, offset: 0, recordNumber: 0, goodIndices: good)
-        } else if tail.dataEnd == scanner.offset {
+        } else if tail.dataEnd == scanner.offset, !scanner.isInsideBatch {
             self = .clean
         } else if isLast, try Self.isTorn(reason, tail, scanner) {
             self =
@@ -55,6 +55,9 @@ enum Verdict {
     ) throws(StorageError) -> Bool {
         // A segment gets its name only when its head is durable.
         guard scanner.offset > 0 else { return false }
+        // No torn write leaves a batch that is there as a whole; and cut in the middle, it would not go
+        // with its marker.
+        guard !scanner.isInsideBatch else { return false }
         if scanner.hasMarkers || tail.hasMarker { return tail.durable <= scanner.offset }
         guard try !scanner.intactRecordsFollow() else { return false }
         if case .cutShort = reason { return true }

@@ -108,6 +108,54 @@ import Testing
         }
     }
 
+    /// Bytes that go with their marker were written so: no torn write, whatever they are. Cut in the
+    /// middle, such a batch would be damage to the start after the next.
+    @Test func aWholeBatchIsNeverCut() throws {
+        let sample = try sample(closing: false)
+        let start = sample.ends[sample.ends.count - 2]
+        let end = try #require(sample.ends.last)
+        let frameBytes = try sample.bytes[start...].withUnsafeBytes { bytes in
+            guard case .frame(let frame) = WALFrame.read(bytes) else { throw NoMarker() }
+            return frame.sizeBytes
+        }
+        let markerStart = start + frameBytes - WALMarker.sizeBytes
+        var (refused, zeroed) = (0, sample.bytes)
+        for byte in (start + frameBytes..<end).reversed() {
+            zeroed[byte] = 0
+            var flipped = sample.bytes
+            flipped[byte] ^= UInt8(1) << (byte % 8)
+            for var bytes in [flipped, zeroed] {
+                try mendMarker(&bytes, at: markerStart, batch: start..<end)
+                let fixture = try LogFixture(files: [Self.first: bytes])
+                do {
+                    let log = try fixture.read()
+                    #expect(log.report.cut == nil, "byte \(byte)")
+                } catch let error as WALError {
+                    #expect(error.isDamage)
+                    refused += 1
+                }
+            }
+        }
+        #expect(refused > end - start)
+    }
+
+    private struct NoMarker: Error {}
+
+    private func mendMarker(_ bytes: inout [UInt8], at start: Int, batch: Range<Int>) throws {
+        let end = start + WALMarker.sizeBytes
+        try bytes.withUnsafeMutableBytes { memory in
+            let data = UnsafeMutableRawBufferPointer(rebasing: memory[start..<end])
+            guard var marker = WALMarker.decode(UnsafeRawBufferPointer(data)) else {
+                throw NoMarker()
+            }
+            var crc = CRC32C()
+            crc.update(UnsafeRawBufferPointer(rebasing: memory[batch.lowerBound..<start]))
+            crc.update(UnsafeRawBufferPointer(rebasing: memory[end..<batch.upperBound]))
+            marker.batchCRC = crc.value
+            marker.encode(into: data)
+        }
+    }
+
     private func flips(
         of sample: Sample, _ body: (LogFixture, _ byte: Int, _ bit: Int) throws -> Void
     ) throws {
