@@ -18,7 +18,9 @@ func eventually(
     let deadline = ContinuousClock.now + limit
     while try await !condition() {
         guard ContinuousClock.now < deadline else {
-            Issue.record("not within \(limit): \(what)", sourceLocation: sourceLocation)
+            Issue.record(
+                "not within \(limit): \(what); the last lines of all transports:\n\(KeptLines.text)",
+                sourceLocation: sourceLocation)
             throw TimedOut()
         }
         try await Task.sleep(for: .milliseconds(2))
@@ -188,12 +190,40 @@ final class TestNode: Sendable {
     }
 }
 
-/// Set TRANSPORT_LOG to see the lines.
-let quietLogger: Logger = {
-    var logger = Logger(label: "rafthttp")
-    logger.logLevel = isLogWanted ? .trace : .critical
-    return logger
-}()
+/// Set TRANSPORT_LOG to see the lines as they come.
+let quietLogger = Logger(label: "rafthttp") { label in
+    if isLogWanted {
+        var handler = StreamLogHandler.standardError(label: label)
+        handler.logLevel = .trace
+        return handler
+    }
+    return KeptLines()
+}
+
+/// Keeps what transports say, for the report of a test that fails.
+private struct KeptLines: LogHandler {
+    private static let countMax = 400
+    private static let lines = Mutex<[String]>([])
+
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.debug
+
+    static var text: String { lines.withLock { $0.joined(separator: "\n") } }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        let text =
+            "\(ContinuousClock.now) \(event.level) \(event.message) \(event.metadata ?? [:])"
+        Self.lines.withLock { lines in
+            if lines.count == Self.countMax { lines.removeFirst(Self.countMax / 2) }
+            lines.append(text)
+        }
+    }
+}
 
 /// Starts `count` nodes that know each other, runs `body`, stops them.
 func withNodes(
