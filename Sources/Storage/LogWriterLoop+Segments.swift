@@ -5,7 +5,7 @@ import Synchronization
 extension LogWriterLoop {
     /// Has done what the log wants done now.
     func startJobs() {
-        if !isOutOfSpace || isTimeToRetry {
+        if !isOutOfSpace && !hasFailedToPrepare || isTimeToRetry {
             if let preparation = wal.nextPreparation() { keeper.submit(.prepare(preparation)) }
             if let reserve = wal.nextReserve() { keeper.submit(.reserve(reserve)) }
         }
@@ -77,9 +77,17 @@ extension LogWriterLoop {
         }
     }
 
-    /// A full disk is worth telling; any other trouble the next cut will meet itself.
+    /// What failed is tried again after a while: the keeper would do nothing else.
     private func note(_ result: Result<PreparedSegment<IO>, StorageError>) {
-        if case .failure(let error) = result, error.isOutOfSpace { noteOutOfSpace(error) }
+        switch result {
+        case .success: hasFailedToPrepare = false
+        case .failure(let error) where error.isOutOfSpace: noteOutOfSpace(error)
+        case .failure(let error):
+            postponeRetry()
+            guard !hasFailedToPrepare else { return }
+            hasFailedToPrepare = true
+            writer.onEvent(.segmentNotPrepared(error))
+        }
     }
 
     private func take(_ outcome: SegmentRelease<IO>.Outcome) {

@@ -20,7 +20,10 @@ final class LogWriterLoop<IO: FileStorage> {
 
     /// Whether `.outOfSpace` was said, and `.spaceIsBack` was not.
     var isOutOfSpace = false
-    /// When to try again what failed for a full disk.
+    /// Whether the last file that was to be made ahead could not be, for another reason than a full disk.
+    /// Said once: what it means is met by the next cut.
+    var hasFailedToPrepare = false
+    /// When to try again what failed for a full disk, or another one.
     var retryAtNanoseconds: Int64 = 0
     /// When to try archiving again; nil: it did not fail.
     var archiveRetryAtNanoseconds: Int64?
@@ -89,7 +92,7 @@ final class LogWriterLoop<IO: FileStorage> {
     }
 
     /// Gives `.timeout` once in a quiet time, and then only wakes for work, or every second while
-    /// the disk is full.
+    /// the disk is full or has another trouble.
     private func nextWork() -> Work {
         return writer.queue.wait(upTo: quietTime, orElse: .timeout) { queue in
             if queue.hasChores { return .chores }
@@ -103,7 +106,7 @@ final class LogWriterLoop<IO: FileStorage> {
     /// How long nothing must come in before there is something to do of its own accord.
     private var quietTime: Duration? {
         if !wal.isMarked { return Self.idleAfter }
-        if isOutOfSpace { return wal.options.retryAfter }
+        if isOutOfSpace || hasFailedToPrepare { return wal.options.retryAfter }
         return archiveRetryAtNanoseconds == nil ? nil : wal.options.archiveRetryAfter
     }
 

@@ -186,6 +186,12 @@ extension EngineHost {
         case .segmentArchived(let name, let bytes):
             wal.info("archived segment \(name) in \(bytes) bytes")
         case .archiveFailed(let problem): wal.error("\(problem)")
+        case .segmentNotPrepared(let error):
+            wal.error(
+                """
+                cannot make a file of the log ahead: \(error) Tried again every second; if it still cannot \
+                be made when the present segment is full, this member stops
+                """)
         case .outOfSpace(let error):
             log.error("\(error)")
             engine.diskBecame(full: true)

@@ -40,6 +40,8 @@ package final class KvdProcess {
     }
 
     deinit {
+        // One that could not be started has no end to wait for.
+        guard process.processIdentifier > 0 else { return }
         kill(SIGKILL)
         wait()
     }

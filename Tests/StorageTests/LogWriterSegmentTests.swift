@@ -288,6 +288,50 @@ import Testing
                 == LogFixture.entries(1...world.submitted, term: 1, bytes: 700))
     }
 
+    /// A directory in which nothing can be made: told once, not tried again at once, and no trouble as
+    /// long as there is room in the segment.
+    @Test func whatCannotBeMadeAheadIsTriedAgainLater() throws {
+        var fixture = try fixture()
+        fixture.options.retryAfter = .seconds(3600)
+        let wal = try fixture.create()
+        fixture.storage.inject(
+            StorageFault(.open, on: ".tmp", nth: 1, repeats: true, .fail(EACCES)))
+        fixture.storage.trace = []
+        let world = World(wal)
+        func toldCount() -> Int {
+            world.count { if case .segmentNotPrepared = $0 { true } else { false } }
+        }
+        #expect(world.submit { world.durable < 7 })
+        #expect(world.calls.wait { toldCount() == 1 })
+        #expect(world.submit { world.durable < 8 })
+        world.writer.stop()
+        #expect(world.calls.failures == [] && toldCount() == 1)
+        // The reserve, and the next segment if it was wanted before that had failed.
+        let tries = (fixture.storage.trace ?? []).count {
+            $0.operation == .open && $0.path.hasSuffix(".tmp")
+        }
+        #expect((1...2).contains(tries))
+        #expect(try fixture.read().lastIndex == world.submitted)
+    }
+
+    /// And then it is made.
+    @Test func whatCouldNotBeMadeAheadIsMade() throws {
+        let fixture = try fixture()
+        let wal = try fixture.create()
+        fixture.storage.inject(
+            StorageFault(.open, on: ".tmp", nth: 1, repeats: true, .fail(EACCES)))
+        let world = World(wal)
+        #expect(world.submit { world.durable < 8 })
+        fixture.storage.removeFaults()
+        // Nothing more is written: it wakes by itself.
+        let names = { try? fixture.storage.list(LogFixture.directory) }
+        #expect(world.calls.wait { names()?.contains("reserve.tmp") == true })
+        #expect(world.calls.wait { names()?.count { $0.hasSuffix(".tmp") } == 2 })
+        #expect(world.submit { world.writer.metrics.segmentCount < 3 })
+        world.writer.stop()
+        #expect(world.calls.failures == [])
+    }
+
     /// A sync is never made again, and a disk that fails is no full one.
     @Test(arguments: [
         (StorageOperation.sync, ENOSPC), (.sync, EIO), (.write, EIO), (.syncDirectory, ENOSPC),

@@ -97,27 +97,25 @@ import Testing
         }
     }
 
+    private static func streams(of link: PeerLink?) -> [ServedStream?] {
+        [link?.appendStream, link?.messageStream]
+    }
+
     @Test func lostStreamsAreDialledAgain() async throws {
         try await withNodes(2) { nodes in
             try await connect(nodes)
             for round in 1...5 as ClosedRange<UInt64> {
                 let id = nodes[1].id
+                // Kept, so that no new one can lie where an old one lay.
                 let old = try await nodes[0].run { transport in
-                    let link = transport[member: id]
-                    let names = [link?.appendStream, link?.messageStream].map {
-                        $0.map(ObjectIdentifier.init)
-                    }
-                    link?.appendStream?.abort()
-                    link?.messageStream?.abort()
-                    return names
+                    let streams = Self.streams(of: transport[member: id])
+                    for stream in streams { stream?.abort() }
+                    return NIOLoopBound(streams, eventLoop: transport.eventLoop)
                 }
                 try await eventually("new streams") {
                     try await nodes[0].run { transport in
-                        let link = transport[member: id]
-                        let new = [link?.appendStream, link?.messageStream].map {
-                            $0.map(ObjectIdentifier.init)
-                        }
-                        return new.allSatisfy { $0 != nil } && new != old
+                        zip(Self.streams(of: transport[member: id]), old.value)
+                            .allSatisfy { new, old in new != nil && new !== old }
                     }
                 }
                 try await nodes[0].send([append(nodes[0], nodes[1], after: round)])
