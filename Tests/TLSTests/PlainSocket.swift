@@ -25,6 +25,7 @@ final class PlainSocket: Sendable {
         let box = TextBox()
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let channel = try await ClientBootstrap(group: loop)
+            .connectTimeout(.seconds(100))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Received(box))

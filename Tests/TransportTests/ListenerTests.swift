@@ -124,7 +124,10 @@ final class Counter: Sendable {
                 Member(id: MemberID(.max), peerURLs: ["http://b:1"]),
             ]
             nodes[0].recorder.change { $0.members = members }
-            let found = try await client.fetchMembers(from: [dead, nodes[0].url]).get()
+            let found = try await client.fetchMembers(
+                from: [dead, nodes[0].url], timeout: .seconds(100)
+            )
+            .get()
             #expect(found.cluster == TestNode.cluster && found.members == members)
         }
         await #expect(throws: PeerClientError.self) {
@@ -145,13 +148,13 @@ final class Counter: Sendable {
         let server = try await RawServer.start { head in
             head.contains("/members") ? [members] : [version]
         }
-        let found = try await client.fetchMembers(from: [server.url]).get()
+        let found = try await client.fetchMembers(from: [server.url], timeout: .seconds(100)).get()
         #expect(found.cluster == PeerFixture.cluster)
         #expect(
             found.members.map(\.id)
                 == [PeerFixture.m1, PeerFixture.m2, PeerFixture.m4, PeerFixture.m3])
         let peer = Peer(id: PeerFixture.m1, urls: [server.url])
-        let versions = try await client.fetchVersions(of: [peer], timeout: .seconds(30)).get()
+        let versions = try await client.fetchVersions(of: [peer], timeout: .seconds(100)).get()
         #expect(
             versions == [
                 PeerFixture.m1: MemberVersions(
@@ -188,7 +191,7 @@ final class Counter: Sendable {
         let small = PeerClient(
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(), answerBytesMax: 1000)
         do {
-            _ = try await small.get("/", from: endless.url, timeout: .seconds(20)).get()
+            _ = try await small.get("/", from: endless.url, timeout: .seconds(100)).get()
             Issue.record("an answer without end was taken")
         } catch {
             #expect("\(error)".contains("longer than 1000 bytes"))

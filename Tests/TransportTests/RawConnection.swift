@@ -16,6 +16,7 @@ final class RawConnection: Sendable {
     static func open(_ url: EndpointURL) async throws -> RawConnection {
         let state = Collected()
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connectTimeout(.seconds(100))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Collector(state))

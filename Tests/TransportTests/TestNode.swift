@@ -140,9 +140,11 @@ final class TestNode: Sendable {
                 member: id, cluster: cluster, peerURLs: [advertised])
             configuration.timing.redialDelay = .milliseconds(20)
             configuration.timing.redialDelayMax = .milliseconds(100)
-            // A machine that is busy for some seconds must not look like a dead peer.
-            configuration.timing.dialTimeout = .seconds(30)
-            configuration.timing.silenceMax = .seconds(60)
+            // A machine that is busy, or stands still for a while, must not look like a dead peer.
+            configuration.timing.dialTimeout = .seconds(100)
+            configuration.timing.silenceMax = .seconds(100)
+            configuration.timing.snapshotAnswerMax = .seconds(100)
+            configuration.timing.snapshotSilenceMax = .seconds(100)
             change(&configuration)
             let transport = PeerTransport(
                 configuration, eventLoop: loop, delegate: recorder, logger: quietLogger)
