@@ -19,7 +19,7 @@ func eventually(
     while try await !condition() {
         guard ContinuousClock.now < deadline else {
             Issue.record(
-                "not within \(limit): \(what); the last lines of all transports:\n\(KeptLines.text)",
+                "not within \(limit): \(what); the lines of all transports:\n\(KeptLines.text)",
                 sourceLocation: sourceLocation)
             throw TimedOut()
         }
@@ -202,15 +202,19 @@ let quietLogger = Logger(label: "rafthttp") { label in
     return KeptLines()
 }
 
-/// Keeps what transports say, for the report of a test that fails.
+/// Keeps what transports say, for the report of a test that fails: but for what is said all the time.
 private struct KeptLines: LogHandler {
-    private static let countMax = 400
-    private static let lines = Mutex<[String]>([])
+    private static let sameMax = 10
+    private struct Kept {
+        var lines: [String] = []
+        var counts: [String: Int] = [:]
+    }
+    private static let kept = Mutex(Kept())
 
     var metadata: Logger.Metadata = [:]
     var logLevel = Logger.Level.debug
 
-    static var text: String { lines.withLock { $0.joined(separator: "\n") } }
+    static var text: String { kept.withLock { $0.lines.joined(separator: "\n") } }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }
@@ -218,11 +222,11 @@ private struct KeptLines: LogHandler {
     }
 
     func log(event: LogEvent) {
-        let text =
-            "\(ContinuousClock.now) \(event.level) \(event.message) \(event.metadata ?? [:])"
-        Self.lines.withLock { lines in
-            if lines.count == Self.countMax { lines.removeFirst(Self.countMax / 2) }
-            lines.append(text)
+        let text = "\(event.level) \(event.message) \(event.metadata ?? [:])"
+        Self.kept.withLock { kept in
+            kept.counts[text, default: 0] += 1
+            guard kept.counts[text, default: 0] <= Self.sameMax else { return }
+            kept.lines.append("\(ContinuousClock.now) \(text)")
         }
     }
 }
