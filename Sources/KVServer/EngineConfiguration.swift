@@ -23,6 +23,8 @@ package struct EngineConfiguration: Sendable {
     package var uncommittedBytesMax = 256 << 20
     /// Events kept for watchers that come late.
     package var historyEventsMax = 100_000
+    /// See `Store.Options`.
+    package var historyKeysMax = Store.Options().historyKeysMax
     /// `--snapshot-count` and `--snapshot-bytes`: see `SnapshotPolicy`.
     package var snapshotEntryCount: UInt64 = 10_000
     package var snapshotLogBytes = 64 << 20
@@ -59,6 +61,7 @@ extension EngineConfiguration {
     package var storeOptions: Store.Options {
         var options = Store.Options()
         options.historyEventsMax = historyEventsMax
+        options.historyKeysMax = historyKeysMax
         return options
     }
 

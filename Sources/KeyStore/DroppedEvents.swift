@@ -15,7 +15,10 @@ package struct DroppedEvents: Sendable {
     /// Elements of a path that are told apart; what lies deeper counts as the path cut there.
     package static let depthMax = 12
     /// Keys of one depth that are surely remembered; up to twice as many are.
-    static let keysMax = 8192
+    package static let keysMax = 8192
+    /// In a record that is read: of a member that may remember more, and of versions that added to what
+    /// they had read without bounds.
+    private static let recordKeysMax = 1 << 20
 
     /// About the keys of one depth.
     private(set) var levels: [DroppedLevel] = []
@@ -86,12 +89,32 @@ struct DroppedLevel: Sendable {
 
     init(keysMax: Int) { self.keysMax = keysMax }
 
-    /// Read back from a snapshot.
-    init(entries: [UInt64: Entry], floor: Entry, keysMax: Int = DroppedEvents.keysMax) {
-        (self.keysMax, self.floor, older) = (keysMax, floor, entries)
-        for entry in entries.values { lastOfOlder = lastOfOlder.joined(entry) }
-        last = lastOfOlder.joined(floor)
+    /// Read back from a snapshot. Where that has more keys than are remembered here, those that were
+    /// touched last are.
+    init(entries: [UInt64: Entry], floor: Entry, keysMax: Int) {
+        (self.keysMax, self.floor) = (keysMax, floor)
+        if entries.count <= keysMax {
+            recent = entries
+        } else {
+            let newestFirst = entries.sorted {
+                ($0.value.below, $0.key) > ($1.value.below, $1.key)
+            }
+            for (place, (key, entry)) in newestFirst.enumerated() {
+                switch place / keysMax {
+                case 0: recent[key] = entry
+                case 1:
+                    older[key] = entry
+                    lastOfOlder = lastOfOlder.joined(entry)
+                default: self.floor = self.floor.joined(entry)
+                }
+            }
+        }
+        last = self.floor
+        for entry in entries.values { last = last.joined(entry) }
     }
+
+    /// How many keys are remembered, 2 `keysMax` at most.
+    var keyCount: Int { older.count + recent.keys.count { older[$0] == nil } }
 
     /// All that is known, by the hashes of the keys.
     var entries: [UInt64: Entry] { older.merging(recent) { _, new in new } }
@@ -176,18 +199,32 @@ extension DroppedEvents {
     }
 
     /// Nil if they cannot have been written by `records`.
-    package init?(records: [Record], unknownThrough: UInt64, before oldest: UInt64) {
+    package init?(
+        records: [Record], unknownThrough: UInt64, before oldest: UInt64,
+        keysMax: Int = Self.keysMax
+    ) {
         guard records.count <= Self.depthMax + 1, unknownThrough < oldest else { return nil }
-        self.init(unknownThrough: unknownThrough)
+        self.init(unknownThrough: unknownThrough, keysMax: keysMax)
         for record in records {
-            guard record.keys.count <= 2 * Self.keysMax, record.floor.isPossible(before: oldest),
+            guard record.keys.count <= Self.recordKeysMax, record.floor.isPossible(before: oldest),
                 record.keys.allSatisfy({ $0.isPossible(before: oldest) })
             else { return nil }
             let entries = record.keys.map { ($0.hash, $0.entry) }
             levels.append(
                 DroppedLevel(
-                    entries: Dictionary(entries) { $0.joined($1) }, floor: record.floor.entry))
+                    entries: Dictionary(entries) { $0.joined($1) }, floor: record.floor.entry,
+                    keysMax: keysMax))
         }
+    }
+
+    /// The same, with no more memory than `keysMax` stands for.
+    func limited(toKeys keysMax: Int) -> DroppedEvents {
+        guard keysMax != self.keysMax else { return self }
+        var limited = DroppedEvents(unknownThrough: unknownThrough, keysMax: keysMax)
+        limited.levels = levels.map {
+            DroppedLevel(entries: $0.entries, floor: $0.floor, keysMax: keysMax)
+        }
+        return limited
     }
 }
 

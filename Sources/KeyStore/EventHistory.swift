@@ -40,12 +40,14 @@ package struct EventHistory: Sendable {
     /// The index of the oldest event that is kept.
     package var oldestIndex: UInt64 { lastIndex - UInt64(count) + 1 }
 
-    init(eventsMax: Int, bytesMax: Int, lastIndex: UInt64) {
-        precondition(eventsMax > 0 && bytesMax > 0)
+    init(
+        eventsMax: Int, bytesMax: Int, keysMax: Int = DroppedEvents.keysMax, lastIndex: UInt64
+    ) {
+        precondition(eventsMax > 0 && bytesMax > 0 && keysMax > 0)
         self.eventsMax = eventsMax
         self.bytesMax = bytesMax
         self.lastIndex = lastIndex
-        dropped = DroppedEvents(unknownThrough: lastIndex)
+        dropped = DroppedEvents(unknownThrough: lastIndex, keysMax: keysMax)
     }
 
     /// Adds the event of the next index; drops the oldest while there is too much. The newest is

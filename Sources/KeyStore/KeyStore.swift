@@ -31,6 +31,8 @@ package final class Store {
         package var historyEventsMax = 100_000
         /// Memory that those events may keep; older ones are dropped before it is exceeded.
         package var historyBytesMax = 256 << 20
+        /// Keys of each depth that are remembered of the events that were dropped, at least.
+        package var historyKeysMax = DroppedEvents.keysMax
         /// A stream watcher that finds its first event in the history gets, in etcd, that event
         /// and then nothing more. True: it gets all that followed, and then the live ones.
         package var streamsContinueFromHistory = false
@@ -54,7 +56,8 @@ package final class Store {
         self.options = options
         tree = Tree()
         history = EventHistory(
-            eventsMax: options.historyEventsMax, bytesMax: options.historyBytesMax, lastIndex: 0)
+            eventsMax: options.historyEventsMax, bytesMax: options.historyBytesMax,
+            keysMax: options.historyKeysMax, lastIndex: 0)
     }
 
     /// Index of the last successful write (`X-Etcd-Index`).

@@ -46,7 +46,7 @@ extension Store {
         history = EventHistory(
             eventsMax: options.historyEventsMax, bytesMax: options.historyBytesMax,
             lastIndex: image.history.oldestIndex - 1)
-        history.dropped = image.history.dropped
+        history.dropped = image.history.dropped.limited(toKeys: options.historyKeysMax)
         var index = image.history.oldestIndex
         while let event = image.history[index] {
             history.append(event)

@@ -207,6 +207,8 @@ extension Host {
         options.snapshotEntryCount = world.weather.snapshotEntries
         options.verifyEntryCount = world.weather.verifyEntries
         options.historyEventsMax = world.weather.historyEventsMax
+        // A short memory is short in every respect.
+        if options.historyEventsMax <= 100 { options.historyKeysMax = 3 }
         options.catchUpEntries = world.weather.catchUpEntries
         options.refusesUnsafeReconfiguration = world.weather.isStrictAboutMembers
         (options.serverLog, options.raftLog) = (Self.silent, Self.silent)

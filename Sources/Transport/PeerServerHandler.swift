@@ -89,6 +89,7 @@ final class PeerServerHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if error is PeerRequestDecoder.IsTLS { transport.sawTLS(from: context.remoteAddress) }
         if error is HTTPParserError {
+            transport.sawNoHTTP(from: context.remoteAddress, error)
             run(connection.failed(), context)
         } else {
             context.close(promise: nil)

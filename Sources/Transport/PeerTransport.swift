@@ -330,6 +330,12 @@ extension PeerTransport {
             """)
     }
 
+    /// What a scanner of ports sends, too: so it is told to those only who look for it.
+    func sawNoHTTP(from address: SocketAddress?, _ error: any Error) {
+        logger.debug(
+            "what \(address?.ipAddress ?? "?") sent to the peer port is no HTTP: \(error)")
+    }
+
     func fillProbe(_ answer: PeerServerConnection.Answer) -> PeerServerConnection.Answer {
         let text = "{\"OK\":true,\"Now\":\"\(WallClock.rfc3339(WallClock.now()))\"}\n"
         return fill(answer, "text/plain; charset=utf-8", Array(text.utf8))

@@ -135,4 +135,49 @@ import Testing
         let many = Array(repeating: records[0], count: DroppedEvents.depthMax + 2)
         #expect(DroppedEvents(records: many, unknownThrough: 0, before: 2001) == nil)
     }
+
+    /// Keys without end, and a restart after every few of them: what was read back counts as what is
+    /// remembered, so that the memory stays bounded and each record can be read by the next start.
+    @Test(arguments: [1, 2, 7, 64])
+    func restartsRememberNoMore(keysMax: Int) throws {
+        let store = Store()
+        for number in 0..<2000 { try store.set("/1/d\(number % 3)/n\(number)", "") }
+        var past = Past(dropped: DroppedEvents(unknownThrough: 0, keysMax: keysMax))
+        for index in 1...UInt64(2000) {
+            let event = try #require(store.history[index])
+            past.events.append(event)
+            past.dropped.add(event)
+            guard index % 13 == 0 else { continue }
+            past.dropped = try #require(
+                DroppedEvents(
+                    records: past.dropped.records, unknownThrough: 0, before: index + 1,
+                    keysMax: keysMax))
+            #expect(past.dropped.levels.allSatisfy { $0.keyCount <= 2 * keysMax })
+            for since in [index / 2, index] {
+                let number = Int(since) - 1
+                withBytes("/1/d\(number % 3)/n\(number)") { path in
+                    #expect(past.dropped.mayConcern(path, isRecursive: false, since: since))
+                    // Long ago, if that is still known.
+                    if since == index, keysMax > 13 {
+                        #expect(
+                            !past.dropped.mayConcern(path, isRecursive: false, since: index + 1))
+                    }
+                }
+            }
+        }
+    }
+
+    /// A member that remembers less takes over from one that remembers more.
+    @Test func aShorterMemoryKeepsWhatIsNewest() throws {
+        let (past, _) = past(seed: 4, keysMax: DroppedEvents.keysMax)
+        let limited = past.dropped.limited(toKeys: 4)
+        #expect(limited.levels.count == past.dropped.levels.count)
+        #expect(limited.levels.allSatisfy { $0.keyCount <= 8 })
+        for (short, long) in zip(limited.levels, past.dropped.levels) {
+            let newest = long.entries.max { $0.value.below < $1.value.below }
+            let (key, entry) = try #require(newest)
+            #expect(short.entry(key) == entry)
+            for (key, entry) in long.entries { #expect(short.entry(key).below >= entry.below) }
+        }
+    }
 }

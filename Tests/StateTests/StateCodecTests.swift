@@ -76,6 +76,27 @@ import Testing
         #expect(throws: StoreError.self) { try watch("/1/jobs/5", since) }
     }
 
+    /// Ever new keys, as of a queue, and restarts: what each life writes the next one can read, and it
+    /// does not grow.
+    @Test func whatWasDroppedStaysBounded() throws {
+        var options = Self.shortHistory
+        options.historyKeysMax = 64
+        var state = MemberState(options: options)
+        var random = RandomState(seed: 4)
+        var keyCounts: [Int] = []
+        for life in 0..<5 {
+            for number in 0..<60 { random.put(state, "/1/queue/\(life)-\(number)", "") }
+            let image = state.image()
+            let restored = MemberState(options: options)
+            restored.restore(try decode(StateEncoder.bytes(image), of: image), monotonic: 0)
+            #expect(same(restored.image(), image))
+            keyCounts += image.store.history.dropped.records.map(\.keys.count)
+            state = restored
+        }
+        #expect(keyCounts.max() ?? 0 > 64)
+        #expect(keyCounts.allSatisfy { $0 <= 2 * 64 })
+    }
+
     private static var shortHistory: Store.Options {
         var options = Store.Options()
         options.historyEventsMax = 50

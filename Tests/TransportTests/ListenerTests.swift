@@ -13,6 +13,15 @@ final class Counter: Sendable {
     func add() { value.withLock { $0 += 1 } }
 }
 
+private final class ActiveCounter: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    private let counter: Counter
+
+    init(_ counter: Counter) { self.counter = counter }
+
+    func channelActive(context: ChannelHandlerContext) { counter.add() }
+}
+
 @Suite(.timeLimit(.minutes(3))) struct ListenerTests {
     private let group = MultiThreadedEventLoopGroup.singleton
 
@@ -25,7 +34,10 @@ final class Counter: Sendable {
     @Test(arguments: ["127.0.0.1", "localhost", "[::1]", ""])
     func bindsAndCloses(_ host: String) async throws {
         let accepted = Counter()
-        let listener = try await bind("http://\(host):0") { _ in accepted.add() }
+        // One that is still being set up goes with its listener.
+        let listener = try await bind("http://\(host):0") { channel in
+            try channel.pipeline.syncOperations.addHandler(ActiveCounter(accepted))
+        }
         #expect(listener.url.port != 0)
         #expect(listener.url.description == "http://\(host):\(listener.url.port)")
         let target = host.isEmpty ? "127.0.0.1" : host

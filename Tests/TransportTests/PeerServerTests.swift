@@ -176,7 +176,9 @@ import Testing
                         || connection.text.count > 400 || connection.isClosed
                 }
                 let lines = connection.text.split(separator: "\r\n").map(String.init)
-                #expect(lines.first == "HTTP/1.1 " + exchange.status, "\(exchange.name)")
+                #expect(
+                    lines.first == "HTTP/1.1 " + exchange.status,
+                    "\(exchange.name); the lines of all transports:\n\(KeptLines.text)")
                 for header in exchange.headers {
                     #expect(lines.contains(header), "\(exchange.name): \(header)")
                 }
@@ -322,11 +324,12 @@ import Testing
                 try await node.send(Array(repeating: message, count: 200))
                 try await node.run { transport in
                     let link = transport[member: MemberID(2)]
+                    let limit = transport.configuration.timing.silenceMax
                     link?.tick(now: .now())
                     #expect(link?.messageStream != nil)
-                    link?.tick(now: .now() + .seconds(50))
+                    link?.tick(now: .now() + limit / 2)
                     #expect(link?.messageStream != nil)
-                    link?.tick(now: .now() + .seconds(70))
+                    link?.tick(now: .now() + limit + .seconds(1))
                 }
                 try await eventually("the stream is given up") {
                     try await node.run { $0[member: MemberID(2)]?.messageStream == nil }

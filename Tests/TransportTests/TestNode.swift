@@ -203,7 +203,7 @@ let quietLogger = Logger(label: "rafthttp") { label in
 }
 
 /// Keeps what transports say, for the report of a test that fails: but for what is said all the time.
-private struct KeptLines: LogHandler {
+struct KeptLines: LogHandler {
     private static let sameMax = 10
     private struct Kept {
         var lines: [String] = []
