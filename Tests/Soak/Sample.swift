@@ -9,6 +9,8 @@ package struct Sample: Sendable {
     package var diskBytes: Int
     /// The largest snapshot file in it.
     package var snapshotBytes: Int
+    /// A snapshot that the member has set aside as damaged.
+    package var brokenSnapshot: String?
 
     package init(seconds: Double, footprint: Footprint, diskBytes: Int, snapshotBytes: Int) {
         (self.seconds, self.footprint) = (seconds, footprint)
@@ -25,6 +27,7 @@ package struct Sample: Sendable {
             // Files come and go meanwhile.
             guard lstat("\(dataDirectory)/\(name)", &status) == 0 else { continue }
             sample.diskBytes += Int(status.st_blocks) * 512
+            if name.hasSuffix(".broken") { sample.brokenSnapshot = name }
             if name.hasSuffix(".ksnap") {
                 sample.snapshotBytes = max(sample.snapshotBytes, Int(status.st_size))
             }

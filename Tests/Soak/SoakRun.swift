@@ -46,10 +46,12 @@ package final class SoakRun {
         say("\(restartCount) restarts; \(load.summary)")
         for n in cluster.members.indices { try lookAtLog(n) }
         let end = options.duration / .seconds(1)
-        return Verdict(samples[judged], secondHalfFrom: end / 2, to: end)
+        return Verdict(
+            leftAlone: samples[judged], restarted: Array(samples[..<judged]),
+            secondHalfFrom: end / 2, to: end)
     }
 
-    /// The member whose figures count.
+    /// The member that is left alone in the second half.
     private var judged: Int { cluster.members.count - 1 }
 
     private func carryOn() throws {
@@ -78,10 +80,15 @@ package final class SoakRun {
             guard let process = cluster.members[n], process.isRunning else {
                 throw Soak.Failed(description: "member \(n + 1) has ended:\n\(tail(n))")
             }
-            samples[n].append(
-                try Sample.take(
-                    of: process.processID, dataDirectory: cluster.folder.path("m\(n + 1).etcd"),
-                    seconds: (now - begun) / .seconds(1)))
+            let sample = try Sample.take(
+                of: process.processID, dataDirectory: cluster.folder.path("m\(n + 1).etcd"),
+                seconds: (now - begun) / .seconds(1))
+            if let name = sample.brokenSnapshot {
+                throw Soak.Failed(
+                    description: "member \(n + 1) cannot read its own snapshot \(name):\n\(tail(n))"
+                )
+            }
+            samples[n].append(sample)
         }
     }
 

@@ -1,6 +1,6 @@
 import ProcessSupport
 
-/// Whether a member's figures stayed what they were. Judged is the second half of a run: the median
+/// Whether the members' figures stayed what they were. Judged is the second half of a run: the median
 /// of its last quarter beside that of its first.
 package struct Verdict: Sendable {
     package struct Row: Sendable {
@@ -32,30 +32,72 @@ package struct Verdict: Sendable {
     /// `--max-snapshots`, and one being written.
     static let snapshotsMax = 5 + 1
 
-    /// - Parameter samples: of one process, in the order of their times.
-    package init(_ samples: [Sample], secondHalfFrom half: Double, to end: Double) {
-        let quarter = (end - half) / 4
-        let first = samples.filter { $0.seconds >= half && $0.seconds < half + quarter }
-        let last = samples.filter { $0.seconds >= end - quarter }
-        guard !first.isEmpty, !last.isEmpty else { return }
-        func add(
-            _ name: String, _ unit: String, _ limit: (Double) -> Double, _ value: (Sample) -> Double
-        ) {
-            let (a, b) = (Self.median(first.map(value)), Self.median(last.map(value)))
-            rows.append(Row(name: name, first: a, last: b, limit: limit(a), unit: unit))
-        }
-        add("memory", "MiB", { $0 * (1 + Self.growthMax) }) {
-            Double($0.footprint.residentBytes) / 1_048_576
-        }
-        add("descriptors", "", { $0 + Self.descriptorsMoreMax }) {
+    /// Of members that are restarted all the time: each life begins with less and ends with more, but
+    /// what a life hands on to the next must not grow.
+    package static let restartedGrowthMax = 0.5
+
+    /// - Parameters:
+    ///   - leftAlone: of one process, in the order of their times; as are those of each of the others.
+    ///   - restarted: of the members that were restarted meanwhile.
+    package init(
+        leftAlone: [Sample], restarted: [[Sample]] = [], secondHalfFrom half: Double,
+        to end: Double
+    ) {
+        let quarters = Quarters(half: half, end: end)
+        guard let alone = quarters.of(leftAlone) else { return }
+        addMemory("memory", alone, growthMax: Self.growthMax)
+        add("descriptors", "", alone, { $0 + Self.descriptorsMoreMax }) {
             Double($0.footprint.descriptorCount)
         }
-        add("threads", "", { $0 + Self.threadsMoreMax }) { Double($0.footprint.threadCount) }
+        add("threads", "", alone, { $0 + Self.threadsMoreMax }) {
+            Double($0.footprint.threadCount)
+        }
+        addDisk("disk, at most", alone, leftAlone)
+        for (place, samples) in restarted.enumerated() {
+            guard let figures = quarters.of(samples) else { continue }
+            addMemory("memory of m\(place + 1)", figures, growthMax: Self.restartedGrowthMax)
+            addDisk("disk of m\(place + 1)", figures, samples)
+        }
+    }
+
+    /// The first and the last quarter of the second half.
+    private struct Quarters {
+        var half: Double
+        var end: Double
+
+        func of(_ samples: [Sample]) -> (first: [Sample], last: [Sample])? {
+            let quarter = (end - half) / 4
+            let first = samples.filter { $0.seconds >= half && $0.seconds < half + quarter }
+            let last = samples.filter { $0.seconds >= end - quarter }
+            return first.isEmpty || last.isEmpty ? nil : (first, last)
+        }
+    }
+
+    private mutating func add(
+        _ name: String, _ unit: String, _ figures: (first: [Sample], last: [Sample]),
+        _ limit: (Double) -> Double, _ value: (Sample) -> Double
+    ) {
+        let first = Self.median(figures.first.map(value))
+        let last = Self.median(figures.last.map(value))
+        rows.append(Row(name: name, first: first, last: last, limit: limit(first), unit: unit))
+    }
+
+    private mutating func addMemory(
+        _ name: String, _ figures: (first: [Sample], last: [Sample]), growthMax: Double
+    ) {
+        add(name, "MiB", figures, { $0 * (1 + growthMax) }) {
+            Double($0.footprint.residentBytes) / 1_048_576
+        }
+    }
+
+    private mutating func addDisk(
+        _ name: String, _ figures: (first: [Sample], last: [Sample]), _ samples: [Sample]
+    ) {
         let snapshotBytes = samples.map(\.snapshotBytes).max() ?? 0
         let bound = Self.segmentsMax * Self.segmentBytes + Self.snapshotsMax * snapshotBytes
         rows.append(
             Row(
-                name: "disk, at most", first: Self.median(first.map(\.diskMegabytes)),
+                name: name, first: Self.median(figures.first.map(\.diskMegabytes)),
                 last: samples.map(\.diskMegabytes).max() ?? 0, limit: Double(bound) / 1e6,
                 unit: "MB"))
     }

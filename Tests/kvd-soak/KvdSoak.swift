@@ -12,7 +12,9 @@ struct KvdSoak: ParsableCommand {
         discussion: """
             Judged is the second half, on the member that is left alone in it: memory (median of the last \
             quarter of that half at most 5 % above that of its first), descriptors, threads, and the \
-            disk (at most 9 segments of the log and 6 snapshots). Exit code 1: something grew, or broke.
+            disk (at most 9 segments of the log and 6 snapshots); and on those that are restarted, memory \
+            (at most 50 % above) and disk. A snapshot that its own member finds damaged ends the run. Exit \
+            code 1: something grew, or broke.
             """)
 
     @Option(help: "How long.")
