@@ -13,19 +13,22 @@ import Testing
 @testable import Transport
 
 /// Log lines in a file of the test's own.
+///
+/// It is never closed: connections have the logger, and say something still when the test is over. Their
+/// lines would go to whoever got the descriptor's number, a socket of another test.
 final class LogFile {
     private let directory: TemporaryDirectory
-    private let handle: FileHandle
+    private let descriptor: Int32
     private let path: String
 
     init() throws {
         directory = try TemporaryDirectory()
         path = "\(directory.path)/log"
-        _ = FileManager.default.createFile(atPath: path, contents: nil)
-        handle = try #require(FileHandle(forWritingAtPath: path))
+        descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        try #require(descriptor >= 0)
     }
 
-    var logger: Logger { Logs.logger("tls", sink: LogSink(descriptor: handle.fileDescriptor)) }
+    var logger: Logger { Logs.logger("tls", sink: LogSink(descriptor: descriptor)) }
     var text: String { (try? String(contentsOfFile: path, encoding: .utf8)) ?? "" }
 }
 
