@@ -3,7 +3,7 @@ import ProcessSupport
 import Testing
 
 /// `kvd --proxy` before three members, all of them processes.
-@Suite(.timeLimit(.minutes(5))) struct ProxyTests {
+@Suite(.timeLimit(.minutes(5 * Patience.factor))) struct ProxyTests {
     private let cluster: KvdCluster
     private let port: Int
 

@@ -4,7 +4,7 @@ import ProcessSupport
 import Testing
 
 /// A discovery URL that begins with `https://`.
-@Suite(.timeLimit(.minutes(5))) struct SecureDiscoveryTests {
+@Suite(.timeLimit(.minutes(5 * Patience.factor))) struct SecureDiscoveryTests {
     private let folder: TemporaryFolder
     private let authority: TestAuthority
     private let ports: [Int]

@@ -4,7 +4,7 @@ import ProcessSupport
 import Testing
 
 /// `kvd --proxy` on a TLS port, before members whose ports all speak TLS and demand certificates.
-@Suite(.timeLimit(.minutes(5))) struct SecureProxyTests {
+@Suite(.timeLimit(.minutes(5 * Patience.factor))) struct SecureProxyTests {
     private let cluster: SecureCluster
     private let port: Int
     private let own: TestAuthority.Issued
