@@ -8,6 +8,7 @@
 #endif
 #include <pthread.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/resource.h>
@@ -105,5 +106,16 @@ void kvd_heap_measure(size_t *free_bytes, size_t *used_bytes) {
 void kvd_heap_trim(void) {
 #ifdef __GLIBC__
     malloc_trim(0);
+#endif
+}
+
+void kvd_heap_limit_arenas(int count) {
+#ifdef __GLIBC__
+    const char *tunables = getenv("GLIBC_TUNABLES");
+    if (getenv("MALLOC_ARENA_MAX")) return;
+    if (tunables && strstr(tunables, "glibc.malloc.arena_max")) return;
+    mallopt(M_ARENA_MAX, count);
+#else
+    (void)count;
 #endif
 }

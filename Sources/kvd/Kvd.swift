@@ -24,6 +24,7 @@ import StorageIO
 enum Kvd {
     static func main() {
         StopSignals.block()
+        Heap.shareArenas(among: sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         let arguments = Array(CommandLine.arguments.dropFirst())
         let machine = Machine.system { dataDirectory, walDirectory in
             DataDirectory.holdsWAL(dataDirectory, storage: PosixStorage(), walPath: walDirectory)

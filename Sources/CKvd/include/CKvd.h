@@ -71,4 +71,8 @@ void kvd_heap_measure(size_t *free_bytes, size_t *used_bytes);
 // Gives whole pages of that back to the system, in the middle of the heap too; takes its time likewise.
 void kvd_heap_trim(void);
 
+// How many heaps malloc spreads threads over, at most; to be said before there are other threads. Nothing
+// changes where the environment says it (MALLOC_ARENA_MAX, GLIBC_TUNABLES), or malloc is another one.
+void kvd_heap_limit_arenas(int count);
+
 #endif
