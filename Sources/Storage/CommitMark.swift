@@ -9,7 +9,7 @@ public import StorageIO
 /// After a power loss it may be older than the truth, and says so by its boot id.
 ///
 /// Two slots of 512 bytes each, so that no torn sector takes both; written in turn, the one with
-/// the higher number and a valid crc counts. Integers little-endian.
+/// the later number and a valid crc counts. Integers little-endian.
 ///
 ///     0       8        16       24         32       40       48       56         64     68
 ///     +-------+--------+--------+----------+--------+--------+--------+----------+------+
@@ -17,7 +17,7 @@ public import StorageIO
 ///     | u64   | u64    | u64    | u64      | high   | low    | i64    | i64      | u32  |
 ///     +-------+--------+--------+----------+--------+--------+--------+----------+------+
 ///
-/// - `number`: of the store, from 1. Slot 0 has the odd ones.
+/// - `number`: of the store, from 1 (`SlotNumber`). Slot 0 has the odd ones.
 /// - `commit`: the index up to which entries were applied.
 /// - `time`, `sinceBoot`: cluster time of the last SYNC entry applied, in nanoseconds since
 ///   1970, and the machine's CLOCK_BOOTTIME then, in nanoseconds.
@@ -116,7 +116,7 @@ public struct CommitMark: ~Copyable, Sendable {
 
     /// Stores the values: no system call. On the engine's thread only.
     public mutating func store(_ values: Values) {
-        number += 1
+        number &+= 1
         let start = number % 2 == 1 ? 0 : Self.slotBytes
         let slot = UnsafeMutableRawBufferPointer(
             rebasing: region.bytes[start..<(start + Self.payloadBytes + 4)])
@@ -142,7 +142,9 @@ public struct CommitMark: ~Copyable, Sendable {
 
     private static func newest(in bytes: UnsafeRawBufferPointer) -> Slot? {
         (0..<2).filter { bytes.count >= ($0 + 1) * slotBytes }
-            .compactMap { read(bytes, slot: $0) }.max { $0.number < $1.number }
+            .compactMap { read(bytes, slot: $0) }.max {
+                SlotNumber.isLater($1.number, than: $0.number)
+            }
     }
 
     private static func read(_ bytes: UnsafeRawBufferPointer, slot: Int) -> Slot? {
@@ -152,8 +154,8 @@ public struct CommitMark: ~Copyable, Sendable {
         func word(_ i: Int) -> UInt64 {
             payload.loadUnaligned(fromByteOffset: 8 * i, as: UInt64.self)
         }
-        // A number that cannot be counted on from is none of ours.
-        guard word(0) == magic, crc == CRC32C.of(payload), word(1) <= UInt64(Int64.max) else {
+        // A number of the other slot is none of ours.
+        guard word(0) == magic, crc == CRC32C.of(payload), word(1) % 2 == UInt64(1 - slot) else {
             return nil
         }
         return Slot(

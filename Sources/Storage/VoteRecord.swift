@@ -7,7 +7,7 @@ public import StorageIO
 /// starts anew without its log must not vote a second time in a term in which it voted.
 ///
 /// Two slots, each in a page of its own so that no torn write takes both; written in turn and
-/// synced each time. The one with the higher number and a valid crc counts. Little-endian.
+/// synced each time. The one with the later number and a valid crc counts. Little-endian.
 ///
 ///     0       8        16      24      32         40     44
 ///     +-------+--------+-------+-------+----------+------+-----------------+
@@ -15,7 +15,8 @@ public import StorageIO
 ///     | u64   | u64    | u64   | u64   | u64      | u32  |                 |
 ///     +-------+--------+-------+-------+----------+------+-----------------+
 ///
-/// - `number`: of the store, from 1. Slot 0, at byte 0, has the even ones; slot 1, at 4096.
+/// - `number`: of the store, from 1 (`SlotNumber`). Slot 0, at byte 0, has the even ones; slot 1 is at
+///   4096.
 /// - `crc`: CRC-32C of bytes 0 ..< 40.
 public struct VoteRecord<IO: FileStorage>: Sendable {
     static var slotBytes: Int { 4096 }
@@ -80,7 +81,7 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
 
     /// Makes the promise durable. After an error the file must not be used again.
     public mutating func store(term: UInt64, vote: MemberID) throws(StorageError) {
-        number += 1
+        number &+= 1
         var slot = ByteList()
         for word in [Self.magic, number, term, vote.rawValue, memberID.rawValue] { slot.add(word) }
         slot.add(CRC32C.of(slot.all))
@@ -99,19 +100,19 @@ public struct VoteRecord<IO: FileStorage>: Sendable {
 
     private static func newest(in bytes: [UInt8]) -> Slot? {
         [read(bytes, slot: 0), read(bytes, slot: 1)].compactMap { $0 }
-            .max { $0.number < $1.number }
+            .max { SlotNumber.isLater($1.number, than: $0.number) }
     }
 
-    private static func read(_ bytes: [UInt8], slot: Int) -> Slot? {
-        let start = slot * slotBytes
+    private static func read(_ bytes: [UInt8], slot place: Int) -> Slot? {
+        let start = place * slotBytes
         let end = start + payloadBytes + 4
         guard bytes.count >= end else { return nil }
         return bytes.withUnsafeBytes { bytes in
             let slot = UnsafeRawBufferPointer(rebasing: bytes[start..<end])
             let payload = UnsafeRawBufferPointer(rebasing: slot[..<payloadBytes])
-            // A number that cannot be counted on from is none of ours.
+            // A number of the other slot is none of ours.
             guard slot.u64(0) == magic, slot.u32(payloadBytes) == CRC32C.of(payload),
-                slot.u64(8) <= UInt64(Int64.max)
+                slot.u64(8) % 2 == UInt64(place)
             else { return nil }
             return Slot(
                 number: slot.u64(8), term: slot.u64(16), vote: MemberID(slot.u64(24)),

@@ -31,6 +31,29 @@ import Testing
         }
     }
 
+    /// Numbers are counted around: none is the last one.
+    @Test(
+        arguments: [0, 1, 0x7fff_ffff_ffff_fffe, 0x7fff_ffff_ffff_ffff, .max - 1, .max] as [UInt64])
+    func countsOnFromAnyNumber(number: UInt64) throws {
+        let storage = try storage()
+        var slot = ByteList()
+        let magic: UInt64 = 0x65_746f_7620_6476_6b
+        for word in [magic, number, 5, 6, Self.member.rawValue] { slot.add(word) }
+        slot.add(CRC32C.of(slot.all))
+        let place = Int(number % 2) * 4096
+        var bytes = [UInt8](repeating: 0, count: 2 * 4096)
+        bytes.replaceSubrange(place..<(place + slot.all.count), with: slot.all)
+        storage.replaceContents(of: Self.path, with: bytes)
+        for term in 6..<10 as Range<UInt64> {
+            var record = try open(storage)
+            #expect(record.recalled?.term == term - 1 && !record.isDamaged)
+            try record.store(term: term, vote: MemberID(term))
+        }
+        // In the other slot it is none.
+        storage.replaceContents(of: Self.path, with: Array(bytes[4096...] + bytes[..<4096]))
+        #expect(try open(storage).isDamaged)
+    }
+
     /// Power fails before every call of a life; no promise that was made is forgotten, and none
     /// that was not even begun is remembered.
     @Test(arguments: 0..<40 as Range<UInt64>)
