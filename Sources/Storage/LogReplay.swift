@@ -88,7 +88,9 @@ struct LogReplay: RecordReplay {
         if record.index > last.index {
             self.last = (record.index, record.term)
         } else if let known = term(at: record.index), known != record.term {
-            entries.removeLast(entries.count - Int(record.index - snapshot.index))
+            // At odds there, the log may be at odds with the leader's long before: nothing that it has
+            // behind the snapshot that is read can be gone on from.
+            entries.removeAll()
             self.last = (record.index, record.term)
         }
     }
