@@ -144,7 +144,8 @@ package struct Salvage<IO: FileStorage> {
     }
 
     /// Entries that follow the snapshot without a gap, and the highest commit index in front of the
-    /// first damage.
+    /// first damage. Where a leader's snapshot took the place of entries, those that were not committed
+    /// may be at odds with it, and none that follow can be gone on with.
     private func intactEntries(
         after snapshot: WALSnapshotRecord
     ) throws(RecoveryError) -> ([Entry], commit: UInt64) {
@@ -163,7 +164,15 @@ package struct Salvage<IO: FileStorage> {
                 guard position <= entries.count else { return false }
                 entries.removeSubrange(position...)
                 entries.append(entry)
-            case .metadata, .crc, .snapshot: break
+            case .snapshot:
+                guard let taken = try? WALSnapshotRecord.decode(record.data) else { return false }
+                guard taken.index > snapshot.index else { return true }
+                let position = Int(taken.index - snapshot.index) - 1
+                guard position < entries.count, entries[position].term == taken.term else {
+                    entries.removeAll { $0.index > commit }
+                    return false
+                }
+            case .metadata, .crc: break
             }
             return true
         }

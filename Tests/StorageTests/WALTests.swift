@@ -300,4 +300,21 @@ import Testing
             }
         }
     }
+
+    /// A leader's snapshot took the place of a log at odds with it: without that snapshot what follows is
+    /// not the continuation of what came before.
+    @Test func aSnapshotAtOddsVoidsTheLog() throws {
+        let fixture = try LogFixture()
+        let wal = try fixture.create()
+        try wal.append(hardState: nil, entries: LogFixture.entries(1...10, term: 1))
+        try wal.sync()
+        let taken = WALSnapshotRecord(index: 8, term: 2)
+        try wal.append(taken)
+        try wal.append(hardState: nil, entries: LogFixture.entries(9...12, term: 2))
+        try wal.sync()
+        let error = #expect(throws: WALError.self) { try fixture.read() }
+        #expect(error?.code == .indexGap(expected: 1, found: 9))
+        let log = try LogReader.read(LogFixture.directory, storage: fixture.storage, from: taken)
+        #expect(log.entries == LogFixture.entries(9...12, term: 2))
+    }
 }
