@@ -143,9 +143,10 @@ package struct Salvage<IO: FileStorage> {
         return (.none, state)
     }
 
-    /// Entries that follow the snapshot without a gap, and the highest commit index in front of the
-    /// first damage. Where a leader's snapshot took the place of entries, those that were not committed
-    /// may be at odds with it, and none that follow can be gone on with.
+    /// Entries that follow the snapshot without a gap and were committed, and the highest commit index in
+    /// front of the first damage. What was not committed by then may have been replaced by what is lost,
+    /// or by a leader's snapshot: the leader, which takes what this member says it has for a part of
+    /// what it once acknowledged, must not hear of it.
     private func intactEntries(
         after snapshot: WALSnapshotRecord
     ) throws(RecoveryError) -> ([Entry], commit: UInt64) {
@@ -168,14 +169,12 @@ package struct Salvage<IO: FileStorage> {
                 guard let taken = try? WALSnapshotRecord.decode(record.data) else { return false }
                 guard taken.index > snapshot.index else { return true }
                 let position = Int(taken.index - snapshot.index) - 1
-                guard position < entries.count, entries[position].term == taken.term else {
-                    entries.removeAll { $0.index > commit }
-                    return false
-                }
+                return position < entries.count && entries[position].term == taken.term
             case .metadata, .crc: break
             }
             return true
         }
+        entries.removeAll { $0.index > commit }
         return (entries, commit)
     }
 
