@@ -15,7 +15,7 @@ package struct DroppedEvents: Sendable {
     /// Elements of a path that are told apart; what lies deeper counts as the path cut there.
     package static let depthMax = 12
     /// Keys of one depth that are surely remembered; up to twice as many are.
-    package static let keysMax = 8192
+    static let keysMax = 8192
     /// In a record that is read: of a member that may remember more, and of versions that added to what
     /// they had read without bounds.
     private static let recordKeysMax = 1 << 20
@@ -199,12 +199,9 @@ extension DroppedEvents {
     }
 
     /// Nil if they cannot have been written by `records`.
-    package init?(
-        records: [Record], unknownThrough: UInt64, before oldest: UInt64,
-        keysMax: Int = Self.keysMax
-    ) {
+    package init?(records: [Record], unknownThrough: UInt64, before oldest: UInt64) {
         guard records.count <= Self.depthMax + 1, unknownThrough < oldest else { return nil }
-        self.init(unknownThrough: unknownThrough, keysMax: keysMax)
+        self.init(unknownThrough: unknownThrough)
         for record in records {
             guard record.keys.count <= Self.recordKeysMax, record.floor.isPossible(before: oldest),
                 record.keys.allSatisfy({ $0.isPossible(before: oldest) })

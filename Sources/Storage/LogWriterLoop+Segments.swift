@@ -5,7 +5,7 @@ import Synchronization
 extension LogWriterLoop {
     /// Has done what the log wants done now.
     func startJobs() {
-        if !isOutOfSpace && !hasFailedToPrepare || isTimeToRetry {
+        if !preparesLater || isTimeToRetry {
             if let preparation = wal.nextPreparation() { keeper.submit(.prepare(preparation)) }
             if let reserve = wal.nextReserve() { keeper.submit(.reserve(reserve)) }
         }

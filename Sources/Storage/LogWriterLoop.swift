@@ -23,6 +23,8 @@ final class LogWriterLoop<IO: FileStorage> {
     /// Whether the last file that was to be made ahead could not be, for another reason than a full disk.
     /// Said once: what it means is met by the next cut.
     var hasFailedToPrepare = false
+    /// Whether making files ahead waits until it is time to try again.
+    var preparesLater: Bool { isOutOfSpace || hasFailedToPrepare }
     /// When to try again what failed for a full disk, or another one.
     var retryAtNanoseconds: Int64 = 0
     /// When to try archiving again; nil: it did not fail.
@@ -106,7 +108,7 @@ final class LogWriterLoop<IO: FileStorage> {
     /// How long nothing must come in before there is something to do of its own accord.
     private var quietTime: Duration? {
         if !wal.isMarked { return Self.idleAfter }
-        if isOutOfSpace || hasFailedToPrepare { return wal.options.retryAfter }
+        if preparesLater { return wal.options.retryAfter }
         return archiveRetryAtNanoseconds == nil ? nil : wal.options.archiveRetryAfter
     }
 

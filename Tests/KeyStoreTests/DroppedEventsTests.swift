@@ -148,10 +148,10 @@ import Testing
             past.events.append(event)
             past.dropped.add(event)
             guard index % 13 == 0 else { continue }
-            past.dropped = try #require(
+            let read = try #require(
                 DroppedEvents(
-                    records: past.dropped.records, unknownThrough: 0, before: index + 1,
-                    keysMax: keysMax))
+                    records: past.dropped.records, unknownThrough: 0, before: index + 1))
+            past.dropped = read.limited(toKeys: keysMax)
             #expect(past.dropped.levels.allSatisfy { $0.keyCount <= 2 * keysMax })
             for since in [index / 2, index] {
                 let number = Int(since) - 1
