@@ -13,6 +13,8 @@ public struct WireError: Error, Equatable, Sendable, CustomStringConvertible {
         case badWireType(UInt8, field: Int)
         /// A number that names no case of the field's enumeration.
         case unknownValue(UInt64, field: Int)
+        /// More fields that nobody knows than any version can have added.
+        case tooManyUnknownFields
     }
 
     public var kind: Kind
@@ -34,6 +36,7 @@ public struct WireError: Error, Equatable, Sendable, CustomStringConvertible {
         case .lengthPastEnd(let length): "a length of \(length) reaches past the end"
         case .badFieldNumber: "an impossible field number"
         case .badWireType(let type, let field): "wire type \(type) in field \(field)"
+        case .tooManyUnknownFields: "more than \(WireReader.skippedMax) unknown fields"
         case .unknownValue(let value, let field): "unknown value \(value) in field \(field)"
         }
     }

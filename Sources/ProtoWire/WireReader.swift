@@ -30,6 +30,11 @@ public struct WireReader {
     @usableFromInline let end: UnsafeRawPointer
     /// In `start...end`, always.
     @usableFromInline var cursor: UnsafeRawPointer
+    @usableFromInline var skippedCount = 0
+
+    /// Fields that are skipped in one message. A later version may add some; bytes of another kind, taken
+    /// for a message, have one for every other byte, and reading megabytes of them takes its time.
+    static let skippedMax = 1000
 
     /// Where the next read happens.
     @inlinable
@@ -118,6 +123,10 @@ public struct WireReader {
 
     /// Passes over `field`, whose tag was just read.
     public mutating func skip(_ field: Field) throws(WireError) {
+        skippedCount += 1
+        guard skippedCount <= Self.skippedMax else {
+            throw WireError(.tooManyUnknownFields, at: offset)
+        }
         switch field.wireType {
         case 0: _ = try varint()
         case 1: try advance(8)

@@ -115,9 +115,14 @@ extension PeerServerConnection {
         return nil
     }
 
-    /// What becomes of the body of a POST.
+    /// The message of a POST. On any thread.
+    static func decode(_ body: ByteBuffer) -> Message? {
+        body.withUnsafeReadableBytes { bytes in try? Message.decode(bytes) }
+    }
+
+    /// What becomes of the body of a POST; nil: it is no message.
     static func judge(
-        _ body: ByteBuffer, from caller: PeerCaller, _ answer: Answer, _ rules: Rules,
+        _ message: Message?, from caller: PeerCaller, _ answer: Answer, _ rules: Rules,
         _ standing: (MemberID) -> PeerStanding
     ) -> Action {
         var answer = answer
@@ -125,10 +130,7 @@ extension PeerServerConnection {
             answer.response = withCluster(response, rules)
             return .answer(answer)
         }
-        let decoded = body.withUnsafeReadableBytes { bytes -> Message? in
-            try? Message.decode(bytes)
-        }
-        guard let message = decoded else {
+        guard let message else {
             return refuse(.error(.badRequest, "error unmarshaling raft message"))
         }
         answer.response = withCluster(PeerResponse(.noContent), rules)

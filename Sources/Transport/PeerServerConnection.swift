@@ -8,10 +8,15 @@ internal import RaftModel
 /// The order of the checks, the status codes and the texts are those of etcd 2.3
 /// (`reference/peer-protocol.md` §3). Requests come one after the other, on a kept-alive
 /// connection; a stream is the last request of its connection.
+///
+/// A message of megabytes takes tens of milliseconds to decode, which the member's one loop does not
+/// have: that is done by another thread, and the connection waits for it.
 enum PeerServerConnection: ~Copyable {
     case idle
     /// A request whose head decided already what becomes of it.
     case reading(Request, body: ByteBuffer)
+    /// Its message is being decoded, on another thread.
+    case decoding(Request)
     case streaming
     case closed
 
@@ -22,6 +27,8 @@ enum PeerServerConnection: ~Copyable {
         let compatibility: PeerCompatibility
         let features: PeerFeatures
         let bodyBytesMax: Int
+        /// A longer body is not decoded on the loop.
+        let promptBodyBytesMax: Int
     }
 
     struct Request {
@@ -61,11 +68,25 @@ enum PeerServerConnection: ~Copyable {
         var response: PeerResponse
         var omitsBody = false
         var closes = false
+
+        init(response: PeerResponse, omitsBody: Bool = false, closes: Bool = false) {
+            (self.response, self.omitsBody, self.closes) = (response, omitsBody, closes)
+        }
+
+        init(to request: Request) {
+            self.init(
+                response: PeerResponse(.ok), omitsBody: request.isHead,
+                closes: !request.keepsAlive)
+        }
     }
 
     enum Action: Equatable {
         case wait
         case answer(Answer)
+        /// Let go of what has come of the body (`answeredLast`), and answer.
+        case refuseBody(Answer)
+        /// Decode the body on another thread, and come back with `decoded`.
+        case decode(ByteBuffer)
         /// Hand the message over, then answer.
         case deliver(Message, PeerCaller, Answer)
         /// More of a snapshot that comes in.
@@ -93,6 +114,12 @@ enum PeerServerConnection: ~Copyable {
             guard case .head(let head) = part else {
                 preconditionFailure("the decoder sends a head first")
             }
+            if let length = head.headers.first(name: "Content-Length").flatMap({ Int($0) }),
+                length > rules.bodyBytesMax, !head.uri.hasPrefix(SnapshotTransfer.path)
+            {
+                self = .closed
+                return .answer(Self.tooLong(rules))
+            }
             let request = Request(
                 plan: Self.plan(head, rules, standing), isHead: head.method == .HEAD,
                 keepsAlive: head.isKeepAlive)
@@ -108,10 +135,8 @@ enum PeerServerConnection: ~Copyable {
                 }
                 var bytes = bytes
                 guard body.readableBytes + bytes.readableBytes <= rules.bodyBytesMax else {
-                    self = .closed
-                    let response = PeerResponse.error(
-                        .payloadTooLarge, "request body is longer than \(rules.bodyBytesMax) bytes")
-                    return .answer(Answer(response: response, closes: true))
+                    self = .reading(request, body: body)
+                    return .refuseBody(Self.tooLong(rules))
                 }
                 if case .message = request.plan { body.writeBuffer(&bytes) }
                 self = .reading(request, body: body)
@@ -120,6 +145,10 @@ enum PeerServerConnection: ~Copyable {
                 self = .closed
                 return finish(request, body, rules, standing)
             }
+        case .decoding(var request):  // nobody who means well asks on before the answer
+            request.keepsAlive = false
+            self = .decoding(request)
+            return .wait
         case .streaming:  // nothing more is expected of the caller
             self = .streaming
             return .wait
@@ -129,19 +158,55 @@ enum PeerServerConnection: ~Copyable {
         }
     }
 
+    private static func tooLong(_ rules: Rules) -> Answer {
+        let response = PeerResponse.error(
+            .payloadTooLarge, "request body is longer than \(rules.bodyBytesMax) bytes")
+        return Answer(response: response, closes: true)
+    }
+
     /// Bytes that are no HTTP.
     mutating func failed() -> Action {
         self = .closed
         return .answer(Answer(response: .error(.badRequest, "400 Bad Request"), closes: true))
     }
 
+    /// What has been made of the body that a `decode` gave out; nil: it is no message.
+    mutating func decoded(
+        _ message: Message?, _ rules: Rules, standing: (MemberID) -> PeerStanding
+    ) -> Action {
+        switch consume self {
+        case .decoding(let request):
+            self = request.keepsAlive ? .idle : .closed
+            guard case .message(let caller) = request.plan else {
+                preconditionFailure("only messages are decoded")
+            }
+            return Self.judge(message, from: caller, Answer(to: request), rules, standing)
+        case .closed:  // meanwhile
+            self = .closed
+            return .wait
+        default: preconditionFailure("nothing but an end comes between `decode` and this")
+        }
+    }
+
     /// The last answer has been decided; whatever comes now is late.
-    mutating func answeredLast() { self = .closed }
+    ///
+    /// - Returns: what had come of a body.
+    mutating func answeredLast() -> ByteBuffer? {
+        switch consume self {
+        case .reading(_, let body):
+            self = .closed
+            return body
+        default:
+            self = .closed
+            return nil
+        }
+    }
 
     /// Whether a connection without traffic may be closed.
     var mayTimeOut: Bool {
         switch self {
         case .streaming: false
+        case .decoding: false
         default: true
         }
     }
@@ -150,16 +215,19 @@ enum PeerServerConnection: ~Copyable {
         _ request: Request, _ body: ByteBuffer, _ rules: Rules,
         _ standing: (MemberID) -> PeerStanding
     ) -> Action {
-        var answer = Answer(
-            response: PeerResponse(.ok), omitsBody: request.isHead, closes: !request.keepsAlive)
+        var answer = Answer(to: request)
         if case .stream(let stream) = request.plan {
             self = .streaming
             return .open(stream)
         }
+        if case .message = request.plan, body.readableBytes > rules.promptBodyBytesMax {
+            self = .decoding(request)
+            return .decode(body)
+        }
         self = request.keepsAlive ? .idle : .closed
         switch request.plan {
         case .message(let caller):
-            return Self.judge(body, from: caller, answer, rules, standing)
+            return Self.judge(Self.decode(body), from: caller, answer, rules, standing)
         case .snapshot:
             self = .closed
             return .endSnapshot

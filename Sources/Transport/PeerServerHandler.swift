@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOPosix
 internal import RaftModel
 
 /// Runs the `PeerServerConnection` of one accepted connection.
@@ -53,17 +54,25 @@ final class PeerServerHandler: ChannelInboundHandler {
         case .end: requestSince = nil
         }
         guard admits(part, context) else { return }
-        run(
-            connection.received(part, transport.rules, standing: transport.standing(of:)), context)
+        let action = connection.received(
+            part, transport.rules, standing: transport.standing(of:))
+        switch (part, action) {
+        case (_, .decode): break
+        case (.end, _): endPost()
+        default: break
+        }
+        run(action, context)
+    }
+
+    /// The body's memory is free, or soon is.
+    private func endPost() {
+        if postBytes > 0 { transport.endedLongPost(on: self) }
+        postBytes = 0
     }
 
     /// Whether there is memory for this part; if not, the request has been refused.
     private func admits(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) -> Bool {
-        guard case .body(let bytes) = part, reception == nil else {
-            if postBytes > 0 { transport.endedLongPost(on: self) }
-            postBytes = 0
-            return true
-        }
+        guard case .body(let bytes) = part, reception == nil else { return true }
         postBytes += bytes.readableBytes
         if isRefused || postBytes <= transport.configuration.bounds.smallPostBytesMax
             || transport.takesLongPost(on: self)
@@ -71,7 +80,7 @@ final class PeerServerHandler: ChannelInboundHandler {
             return true
         }
         isRefused = true
-        connection.answeredLast()
+        giveBack(bodyOf: &connection)
         let busy = PeerResponse.error(
             .serviceUnavailable, "another long message is being received; send it again later")
         send(PeerServerConnection.Answer(response: busy, closes: true), context)
@@ -83,6 +92,7 @@ final class PeerServerHandler: ChannelInboundHandler {
         stream = nil
         reception?.close()
         reception = nil
+        giveBack(bodyOf: &connection)
         context.fireChannelInactive()
     }
 
@@ -121,6 +131,9 @@ final class PeerServerHandler: ChannelInboundHandler {
         switch action {
         case .wait: break
         case .answer(let answer): send(answer, context)
+        case .refuseBody(let answer):
+            giveBack(bodyOf: &connection)
+            send(answer, context)
         case .deliver(let message, _, var answer) where !transport.takesPosts(from: message.from):
             var refusal = PeerResponse.error(.notFound, "error sender not found")
             refusal.headers += answer.response.headers
@@ -132,6 +145,7 @@ final class PeerServerHandler: ChannelInboundHandler {
             send(answer, context)
             transport.learn(from: caller)
             transport.deliver([message], from: message.from)
+        case .decode(let body): decode(body, context)
         case .takeSnapshot(let bytes, let request): take(bytes, request, context)
         case .endSnapshot: reception?.end()
         case .open(let request): open(request, context)
@@ -146,19 +160,52 @@ final class PeerServerHandler: ChannelInboundHandler {
         }
     }
 
+    /// Decodes a long message on a thread that has the time. Nothing more is read meanwhile.
+    private func decode(_ body: ByteBuffer, _ context: ChannelHandlerContext) {
+        setReads(false, context.channel)
+        SnapshotTransfer.threads.runIfActive(eventLoop: transport.eventLoop) {
+            PeerServerConnection.decode(body)
+        }.assumeIsolated().whenComplete { [self] result in
+            let message = (try? result.get()).flatMap { $0 }
+            endPost()
+            if let context = self.context {
+                setReads(true, context.channel)
+                let rules = transport.rules
+                run(connection.decoded(message, rules, standing: transport.standing(of:)), context)
+            }
+            giveBack(message)
+        }
+    }
+
+    private func setReads(_ reads: Bool, _ channel: any Channel) {
+        try? channel.syncOptions?.setOption(.autoRead, value: reads)
+        if reads { channel.read() }
+    }
+
+    /// Memory of megabytes goes back to the system page by page: on another thread.
+    private func giveBack(_ body: some Sendable) {
+        SnapshotTransfer.threads.submit { _ in withExtendedLifetime(body) {} }
+    }
+
+    private func giveBack(bodyOf connection: inout PeerServerConnection) {
+        guard let body = connection.answeredLast(),
+            body.capacity > transport.configuration.bounds.promptPostBytesMax
+        else { return }
+        giveBack(body)
+    }
+
     private func take(
         _ bytes: ByteBuffer, _ request: PeerServerConnection.SnapshotRequest,
         _ context: ChannelHandlerContext
     ) {
         if let reception { return reception.take(bytes) }
         let channel = context.channel
-        let new = SnapshotReception(transport, request) { reads in
-            try? channel.syncOptions?.setOption(.autoRead, value: reads)
-            if reads { channel.read() }
+        let new = SnapshotReception(transport, request) { [weak self] reads in
+            self?.setReads(reads, channel)
         } answer: { [weak self] response in
             guard let self, let context = self.context else { return }
             // One snapshot a connection; what is still under way of it is dropped.
-            connection.answeredLast()
+            _ = connection.answeredLast()
             send(PeerServerConnection.Answer(response: response, closes: true), context)
         }
         reception = new

@@ -56,7 +56,8 @@ package final class PeerTransport {
         rules = PeerServerConnection.Rules(
             local: configuration.member, cluster: configuration.cluster,
             compatibility: configuration.compatibility, features: configuration.features,
-            bodyBytesMax: configuration.bounds.postBytesMax)
+            bodyBytesMax: configuration.bounds.postBytesMax,
+            promptBodyBytesMax: configuration.bounds.promptPostBytesMax)
         scheduleTick()
     }
 

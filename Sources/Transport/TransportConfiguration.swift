@@ -70,6 +70,8 @@ package struct TransportConfiguration: Sendable {
         /// The body of a POST that many may be sending at once; longer ones come one at a time, as
         /// each is kept in memory until it is whole.
         package var smallPostBytesMax = 8 << 20
+        /// The body of a POST that is decoded on the loop: in a millisecond or two, whatever it is.
+        package var promptPostBytesMax = 256 << 10
         /// Messages waiting for one of the peer's POST connections.
         package var postQueueMessagesMax = 64
         package var postConnectionsMax = 4

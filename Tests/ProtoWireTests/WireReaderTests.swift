@@ -19,6 +19,14 @@ import Testing
         #expect(fieldNumbers(bytes) == .success([1, 2, 3, 4, 5]))
     }
 
+    /// Bytes that are no message at all read as fields that nobody knows.
+    @Test func aMessageOfUnknownFieldsIsNone() {
+        let some = [UInt8](repeating: 0x78, count: 2 * WireReader.skippedMax)
+        #expect(fieldNumbers(some).error == nil)
+        #expect(
+            fieldNumbers(some + some).error == WireError(.tooManyUnknownFields, at: some.count + 1))
+    }
+
     @Test(arguments: [1, 15, 16, 2047, 2048, ProtoWire.fieldNumberMax])
     func fieldNumbersReadBack(_ number: Int) {
         let bytes = written(10) { $0.varintField(number, 7) }

@@ -10,7 +10,7 @@ import Testing
 @Suite struct PeerServerConnectionTests {
     private let rules = PeerServerConnection.Rules(
         local: MemberID(1), cluster: ClusterID(0xc1), compatibility: PeerCompatibility(),
-        features: [], bodyBytesMax: 100)
+        features: [], bodyBytesMax: 100, promptBodyBytesMax: 50)
 
     private func head(_ method: HTTPMethod, _ path: String) -> HTTPServerRequestPart {
         .head(
@@ -58,14 +58,67 @@ import Testing
         }
         _ = receive(head(.POST, "/raft"))
         #expect(receive(body(Array(repeating: 0, count: 100))) == .wait)
-        guard case .answer(let answer) = receive(body([0])) else {
+        guard case .refuseBody(let answer) = receive(body([0])) else {
             Issue.record("one byte over the bound was taken")
             return
         }
         #expect(answer.response.status == .payloadTooLarge && answer.closes)
+        #expect(connection.answeredLast()?.readableBytes == 100)
         #expect(receive(body([0])) == .wait)
         #expect(receive(.end(nil)) == .wait)
         #expect(receive(head(.POST, "/raft")) == .wait, "nothing is answered after that")
+    }
+
+    /// Nothing of what it says it will send has to come.
+    @Test func refusesByTheLengthAlone() {
+        var connection = PeerServerConnection.idle
+        var announced = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/raft")
+        announced.headers = ["Content-Length": "101"]
+        let action = connection.received(.head(announced), rules) { _ in .member }
+        guard case .answer(let answer) = action else {
+            Issue.record("a body over the bound is waited for: \(action)")
+            return
+        }
+        #expect(answer.response.status == .payloadTooLarge && answer.closes)
+        #expect(connection.received(body([0]), rules) { _ in .member } == .wait)
+    }
+
+    @Test func longMessagesAreDecodedElsewhere() throws {
+        let entry = Entry(data: Array(repeating: 7, count: 60))
+        let message = Message(.propose, to: MemberID(1), from: MemberID(2), entries: [entry])
+        for asksOn in [false, true] {
+            var connection = PeerServerConnection.idle
+            func receive(_ part: HTTPServerRequestPart) -> PeerServerConnection.Action {
+                connection.received(part, rules) { _ in .member }
+            }
+            _ = receive(head(.POST, "/raft"))
+            let bytes = ByteBuffer(bytes: message.encoded())
+            #expect(receive(.body(bytes)) == .wait)
+            #expect(receive(.end(nil)) == .decode(bytes))
+            let mayTimeOut = connection.mayTimeOut
+            #expect(!mayTimeOut, "it is we who are late")
+            if asksOn { #expect(receive(head(.GET, "/version")) == .wait) }
+            var answer = PeerServerConnection.Answer(response: PeerResponse(.noContent))
+            answer.response.headers = [("X-Etcd-Cluster-Id", "c1")]
+            answer.closes = asksOn
+            let action = connection.decoded(
+                PeerServerConnection.decode(bytes), rules, standing: { _ in .member })
+            #expect(action == .deliver(message, try caller, answer))
+            #expect(receive(asksOn ? .end(nil) : head(.GET, "/version")) == .wait)
+            if !asksOn {
+                #expect(receive(.end(nil)) != .wait, "a kept connection goes on")
+            }
+        }
+    }
+
+    /// It was closed while the message was decoded.
+    @Test func whatWasDecodedTooLateIsDropped() {
+        var connection = PeerServerConnection.idle
+        _ = connection.received(head(.POST, "/raft"), rules) { _ in .member }
+        _ = connection.received(body(Array(repeating: 0, count: 60)), rules) { _ in .member }
+        _ = connection.received(.end(nil), rules) { _ in .member }
+        #expect(connection.answeredLast() == nil)
+        #expect(connection.decoded(nil, rules) { _ in .member } == .wait)
     }
 
     @Test func streamsEndTheTalk() throws {

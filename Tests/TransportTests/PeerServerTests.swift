@@ -378,6 +378,28 @@ import Testing
         }
     }
 
+    /// By another thread than the loop; and then the connection goes on.
+    @Test func longMessagesArrive() async throws {
+        try await withServer(change: { $0.bounds.promptPostBytesMax = 100 }) { node in
+            let connection = try await RawConnection.open(node.url)
+            let entries = Array(repeating: Entry(data: Array(repeating: 0x61, count: 60)), count: 4)
+            for term in 1...3 as ClosedRange<UInt64> {
+                let message = Message(
+                    .propose, to: MemberID(1), from: MemberID(2), term: term, entries: entries)
+                try await connection.write(Self.post(message.encoded()))
+                try await eventually("message \(term)") { node.seen.messages.last == message }
+            }
+            try await eventually("the answers") {
+                connection.text.ranges(of: "204 No Content").count == 3
+            }
+            try await connection.write(Self.post(Array(repeating: 0, count: 200)))
+            try await eventually("the refusal") {
+                connection.text.contains("error unmarshaling raft message")
+            }
+            await connection.close()
+        }
+    }
+
     /// Each is in memory until it is whole.
     @Test func longBodiesComeOneAtATime() async throws {
         try await withServer(change: { $0.bounds.smallPostBytesMax = 1000 }) { node in
