@@ -83,12 +83,13 @@ package struct Salvage<IO: FileStorage> {
     }
 
     private static func scan(
-        _ directory: DataDirectory<IO>, from index: UInt64?,
+        _ directory: DataDirectory<IO>, from index: UInt64?, endsAtDamage: Bool = false,
         _ visit: (LogRecord) -> Bool
     ) throws(RecoveryError) -> LogScanSummary {
         do throws(WALError) {
             return try LogScan.run(
-                directory.walPath, storage: directory.storage, from: index, visit)
+                directory.walPath, storage: directory.storage, from: index,
+                endsAtDamage: endsAtDamage, visit)
         } catch {
             throw RecoveryError("etcdserver", "--rejoin: \(error)", storage: error.storage)
         }
@@ -150,30 +151,20 @@ package struct Salvage<IO: FileStorage> {
     private func intactEntries(
         after snapshot: WALSnapshotRecord
     ) throws(RecoveryError) -> ([Entry], commit: UInt64) {
-        var entries: [Entry] = []
+        var replay = LogReplay(from: snapshot)
         var commit: UInt64 = 0
-        _ = try Self.scan(directory, from: snapshot.index) { record in
+        _ = try Self.scan(directory, from: snapshot.index, endsAtDamage: true) { record in
             guard record.isIntact else { return false }
-            switch record.type {
-            case .state:
-                commit = max(commit, (try? HardState.decode(record.data))?.commit ?? 0)
-            case .entry:
-                guard let entry = try? Entry.decode(record.data) else { return false }
-                guard entry.index > snapshot.index else { return true }
-                let position = Int(entry.index - snapshot.index) - 1
-                // A gap: a segment is missing.
-                guard position <= entries.count else { return false }
-                entries.removeSubrange(position...)
-                entries.append(entry)
-            case .snapshot:
-                guard let taken = try? WALSnapshotRecord.decode(record.data) else { return false }
-                guard taken.index > snapshot.index else { return true }
-                let position = Int(taken.index - snapshot.index) - 1
-                return position < entries.count && entries[position].term == taken.term
-            case .metadata, .crc: break
+            if record.type == .snapshot {
+                guard let taken = try? WALSnapshotRecord.decode(record.data),
+                    replay.accountsFor(taken)
+                else { return false }
             }
+            guard replay.take(record.type, record.data) == nil else { return false }
+            commit = max(commit, replay.hardState.commit)
             return true
         }
+        var entries = replay.entries
         entries.removeAll { $0.index > commit }
         return (entries, commit)
     }

@@ -1,15 +1,15 @@
-import ProtoWire
-import RaftModel
+internal import ProtoWire
+package import RaftModel
 
 /// Turns the records of a log, in their order, into the state they add up to. Pure.
 ///
 /// An entry takes its index's place and everything after it goes: what a later leader wrote
 /// stands. Entries up to the snapshot's index are checked and passed over.
-struct LogReplay: RecordReplay {
+package struct LogReplay: RecordReplay {
     let snapshot: WALSnapshotRecord
     private(set) var metadata: WALMetadata?
-    private(set) var hardState = HardState.empty
-    private(set) var entries: [Entry] = []
+    package private(set) var hardState = HardState.empty
+    package private(set) var entries: [Entry] = []
     private(set) var snapshots: [WALSnapshotRecord] = []
     /// Where the log stands: at the last entry read, kept or passed over, or at a snapshot taken
     /// over from a leader; nil: neither yet.
@@ -22,7 +22,7 @@ struct LogReplay: RecordReplay {
     private(set) var snapshotTerm: UInt64?
     private var metadataBytes: [UInt8] = []
 
-    init(from snapshot: WALSnapshotRecord) {
+    package init(from snapshot: WALSnapshotRecord) {
         self.snapshot = snapshot
         if snapshot.index == 0 { snapshotTerm = 0 }
     }
@@ -31,19 +31,22 @@ struct LogReplay: RecordReplay {
     var silent: LogReplay { self }
 
     mutating func take(_ frame: WALFrame, at offset: Int, number: Int) -> WALError.Code? {
-        take(frame)
+        take(frame.type, frame.data)
     }
 
-    mutating func take(_ frame: WALFrame) -> WALError.Code? {
+    /// What is wrong with a record behind those taken before; nil: nothing.
+    package mutating func take(
+        _ type: WALRecordType, _ data: UnsafeRawBufferPointer
+    ) -> WALError.Code? {
         do throws(WireError) {
-            switch frame.type {
+            switch type {
             case .crc: return nil
-            case .metadata: return try takeMetadata(frame.data)
-            case .entry: return try takeEntry(frame.data)
+            case .metadata: return try takeMetadata(data)
+            case .entry: return try takeEntry(data)
             case .state:
-                hardState = try HardState.decode(frame.data)
+                hardState = try HardState.decode(data)
                 return nil
-            case .snapshot: return try takeSnapshot(frame.data)
+            case .snapshot: return try takeSnapshot(data)
             }
         } catch {
             return .corrupt(.message)
@@ -93,6 +96,12 @@ struct LogReplay: RecordReplay {
             entries.removeAll()
             self.last = (record.index, record.term)
         }
+    }
+
+    /// Whether the log stands for what `record` stands for: a snapshot of our own, and none taken over
+    /// from a leader whose state this log lacks.
+    package func accountsFor(_ record: WALSnapshotRecord) -> Bool {
+        record.index <= snapshot.index || term(at: record.index) == record.term
     }
 
     /// The term of an entry at or behind the snapshot's index, if the log has said it.

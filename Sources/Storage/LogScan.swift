@@ -12,19 +12,23 @@ package struct LogScan<IO: FileStorage> {
     private var replay: ScanReplay
     private var summary = LogScanSummary()
     private var rolling: CRC32C?
+    private let endsAtDamage: Bool
 
     /// Visits the records of the log in `directory`, in their order, until `visit` gives false.
     ///
     /// `index`: begin in the segment in which what follows this index begins; nil: in the first.
+    /// `endsAtDamage`: visit nothing behind the first damage, a missing segment or one that cannot be made
+    /// out at all among it, where what follows may look as if it went with what was before.
     /// Throws what keeps it from reading at all; damage is in the summary.
     package static func run(
-        _ directory: String, storage: IO, from index: UInt64? = nil,
+        _ directory: String, storage: IO, from index: UInt64? = nil, endsAtDamage: Bool = false,
         _ visit: (LogRecord) -> Bool
     ) throws(WALError) -> LogScanSummary {
         // `withoutActuallyEscaping` rethrows untyped, so the outcome travels as a value.
         let outcome = withoutActuallyEscaping(visit) { visit -> Result<LogScanSummary, WALError> in
             var scan = LogScan(
-                directory: directory, storage: storage, replay: ScanReplay(visit: visit))
+                directory: directory, storage: storage, replay: ScanReplay(visit: visit),
+                endsAtDamage: endsAtDamage)
             do throws(WALError) { return .success(try scan.readAll(from: index)) } catch {
                 return .failure(error)
             }
@@ -32,11 +36,15 @@ package struct LogScan<IO: FileStorage> {
         return try outcome.get()
     }
 
-    private init(directory: String, storage: IO, replay: ScanReplay) {
+    private init(directory: String, storage: IO, replay: ScanReplay, endsAtDamage: Bool) {
         self.directory = directory
         self.storage = storage
         self.replay = replay
+        self.endsAtDamage = endsAtDamage
     }
+
+    /// Whether there is nothing more to visit.
+    private var isOver: Bool { replay.isDone || endsAtDamage && !summary.damage.isEmpty }
 
     private mutating func readAll(from index: UInt64?) throws(WALError) -> LogScanSummary {
         let (storage, directory) = (storage, directory)
@@ -53,11 +61,12 @@ package struct LogScan<IO: FileStorage> {
                 summary.damage.append(
                     WALError(
                         .missingSegment(sequence: previous.sequence + 1), file: directory))
+                if isOver { break }
             }
             // The server may have released it since its name was listed.
             guard try read(name, isLast: i == all.count - 1) || previous != nil else { continue }
             previous = name
-            if replay.isDone { break }
+            if isOver { break }
         }
         summary.isCutShort = replay.isDone
         return summary
@@ -117,7 +126,7 @@ package struct LogScan<IO: FileStorage> {
                         WALError(
                             code, file: path, offsetBytes: offset, recordNumber: recordNumber,
                             goodIndices: goodIndices))
-                    guard try passDamage(&scanner) else { return scanner }
+                    guard !isOver, try passDamage(&scanner) else { return scanner }
                     continue
                 }
             } catch  where error.operation == .read && retriedAt != scanner.offset {

@@ -15,10 +15,12 @@ import Testing
 
     private func scan(
         _ storage: some FileStorage, _ directory: String = LogFixture.directory,
-        from index: UInt64? = nil
+        from index: UInt64? = nil, endsAtDamage: Bool = false
     ) throws -> (seen: [Seen], summary: LogScanSummary) {
         var seen: [Seen] = []
-        let summary = try LogScan.run(directory, storage: storage, from: index) { record in
+        let summary = try LogScan.run(
+            directory, storage: storage, from: index, endsAtDamage: endsAtDamage
+        ) { record in
             let entry = record.type == .entry ? try? Entry.decode(record.data) : nil
             seen.append(
                 Seen(
@@ -92,6 +94,12 @@ import Testing
             #expect(summary.damage.first?.file == path && summary.cut == nil)
             let error = #expect(throws: WALError.self) { try fixture.read() }
             #expect(error?.offsetBytes == summary.damage.first?.offsetBytes, "byte \(byte)")
+            let before = try scan(fixture.storage, endsAtDamage: true)
+            #expect(before.summary.damage == summary.damage)
+            #expect(
+                before.seen == Array(whole.prefix(before.seen.count))
+                    && before.seen.count < whole.count,
+                "byte \(byte)")
             // What is called intact is what was written.
             let intact = seen.filter { $0.isIntact && $0.type == .entry }
             let unknown = intact.filter { seen in
@@ -102,6 +110,18 @@ import Testing
             #expect(!seen.allSatisfy { $0.isIntact } || seen.count < whole.count)
             fixture.storage.replaceContents(of: path, with: good)
         }
+    }
+
+    @Test func endsBeforeAMissingSegment() throws {
+        let fixture = try severalSegments()
+        let names = try fixture.storage.list(LogFixture.directory)
+        let whole = try scan(fixture.storage).seen
+        try fixture.storage.remove("\(LogFixture.directory)/\(names[2])")
+        let all = try scan(fixture.storage)
+        let (seen, summary) = try scan(fixture.storage, endsAtDamage: true)
+        #expect(summary.damage == all.summary.damage && summary.damage.count == 1)
+        #expect(summary.segments.count == 2 && seen.count < all.seen.count)
+        #expect(seen == Array(whole.prefix(seen.count)))
     }
 
     @Test func aTornTailIsNoDamage() throws {

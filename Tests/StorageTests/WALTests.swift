@@ -291,7 +291,7 @@ import Testing
                 if case .frame(let frame) = WALFrame.read(rest) {
                     #expect(frame.sizeBytes <= rest.count)
                     var replay = LogReplay(from: WALSnapshotRecord(index: 2, term: 1))
-                    _ = replay.take(frame)
+                    _ = replay.take(frame.type, frame.data)
                 }
             }
             if round % 20 == 0 {
