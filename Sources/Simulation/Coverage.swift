@@ -9,7 +9,7 @@ package struct Coverage: Sendable {
         case restarted, startFailed, tornTailCut, memberPaused
         // Disks.
         case diskSlow, diskFull, diskBackAgain, diskError, memberStoppedByDisk
-        case rotPlanted, rotRefused, rotSalvaged, rotHarmless, memberReplaced
+        case rotPlanted, rotRange, rotLostFile, rotRefused, rotSalvaged, rotHarmless, memberReplaced
         // Clocks.
         case wallClockJumped, clockDrifted
         // Members.

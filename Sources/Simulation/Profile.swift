@@ -115,7 +115,7 @@ package struct Profile: Sendable {
         promises: [.wallClockJumped, .clockDrifted, .memberPaused, .keyExpired])
 
     static let rot = Profile(
-        name: "rot", purpose: "bits of one member's files turn over while it is down",
+        name: "rot", purpose: "one member's files lose bits, or more, while it is down",
         members: [3, 3, 5],
         faults: [(.rot, 1200), (.kill, 3000), (.powerLoss, 4000), (.snapshot, 3000)],
         network: false, snapshots: true,

@@ -161,7 +161,7 @@ extension World {
         add(.faultEnds(number), after: fault.duration * 3)
     }
 
-    /// A bit of one member that is down, or that is put down for it. Never of a second one before the
+    /// Of a file of one member that is down, or that is put down for it. Never of a second one before the
     /// first is whole again, and only where a majority is left.
     private func rot(_ random: inout SplitMix64) {
         guard judge.oracle.membership.ids.count > 2, allKnowTheMembers,
@@ -173,9 +173,7 @@ extension World {
         else { return }
         host.kill()
         host.isRotten = true
-        host.storage.flipBit(random.below(8), ofByte: place.offset, in: place.path)
-        coverage.count(.rotPlanted)
-        trace.note(now) { "byte \(place.offset) of \(place.path) of \(host.id) rots" }
+        host.rot(place, &random)
         host.restartLater()
     }
 
@@ -207,14 +205,23 @@ extension World {
 }
 
 extension Host {
-    /// A byte whose change a recovery must notice or can do without: nothing that only a torn write
-    /// could have left as it is.
-    func placeToRot(_ random: inout SplitMix64) -> (path: String, offset: Int)? {
+    struct PlaceToRot {
+        var path: String
+        /// Of bytes whose change a recovery must notice or can do without: nothing that only a torn write
+        /// could have left as it is.
+        var end: Int
+        /// Whether a recovery must notice that the whole file is gone, or can do without it. Without the
+        /// log's last segment it is as if it had never been.
+        var isMissed: Bool
+    }
+
+    func placeToRot(_ random: inout SplitMix64) -> PlaceToRot? {
         guard let running, let vouched else { return nil }
         let directory = running.directory
         var paths =
             (try? storage.list(directory.walPath))?.filter { WALSegmentName($0) != nil }
             .map { "\(directory.walPath)/\($0)" } ?? []
+        let lastSegment = paths.last
         paths += (try? running.snapshots.list())?.map { running.snapshots.path(of: $0) } ?? []
         paths += [directory.markPath, directory.votePath]
         let path = random.pick(paths)
@@ -222,6 +229,31 @@ extension Host {
         if path.utf8.elementsEqual("\(directory.walPath)/\(vouched.segment)".utf8) {
             end = vouched.bytes - 1
         }
-        return end > 0 ? (path, random.below(end)) : nil
+        let isMissed = path != lastSegment && !path.hasSuffix("\(vouched.segment)")
+        return end > 0 ? PlaceToRot(path: path, end: end, isMissed: isMissed) : nil
+    }
+
+    /// Mostly a bit; at times all that is written in a part of the file; or it is gone.
+    func rot(_ place: PlaceToRot, _ random: inout SplitMix64) {
+        let path = place.path
+        let kind = random.below(10)
+        if kind == 0, place.isMissed {
+            storage.loseFile(path)
+            world.coverage.count(.rotLostFile)
+            world.trace.note(world.now) { "\(path) of \(id) is lost" }
+        } else if kind <= 2 {
+            var bytes = storage.contents(of: path)
+            let start = random.below(place.end)
+            let range = start...(start + random.below(place.end - start))
+            for offset in range { bytes[offset] ^= 1 + UInt8(random.below(255)) }
+            storage.replaceContents(of: path, with: bytes)
+            world.coverage.count(.rotRange)
+            world.trace.note(world.now) { "bytes \(range) of \(path) of \(id) rot" }
+        } else {
+            let offset = random.below(place.end)
+            storage.flipBit(random.below(8), ofByte: offset, in: path)
+            world.trace.note(world.now) { "byte \(offset) of \(path) of \(id) rots" }
+        }
+        world.coverage.count(.rotPlanted)
     }
 }

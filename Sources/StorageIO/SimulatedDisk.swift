@@ -159,6 +159,20 @@ struct SimulatedDisk: Sendable {
         nodes[id].pendingNames = []
     }
 
+    /// Takes a file's name away, durably.
+    mutating func loseFile(_ path: String) {
+        guard let (parent, name) = try? parent(of: path, .remove), nodes[parent].names[name] != nil
+        else {
+            preconditionFailure("no file \(path)")
+        }
+        nodes[parent].names[name] = nil
+        nodes[parent].durableNames[name] = nil
+        nodes[parent].pendingNames.removeAll { change in
+            guard case .link(let linked, _) = change else { return false }
+            return linked == name
+        }
+    }
+
     /// A file for a test to begin with, and the directories on the way to it.
     mutating func createDurably(_ path: String) -> Int {
         var id = 0

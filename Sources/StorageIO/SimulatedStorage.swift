@@ -94,6 +94,9 @@ public final class SimulatedStorage: FileStorage {
         replaceContents(of: path, with: bytes)
     }
 
+    /// The file is gone from the disk, whoever syncs what. Not a call.
+    public func loseFile(_ path: String) { disk.withLock { $0.loseFile(path) } }
+
     /// A file's bytes as a reader would see them now. Not a call.
     public func contents(of path: String) -> [UInt8] {
         disk.withLock { disk in
