@@ -9,14 +9,23 @@ struct DirectoryBuilder {
     private let directory: Item
     /// Finished leaves and the unfinished last one.
     private var leaves: [TreeNode] = []
+    private let keepsItems: Bool
+    /// The last item, where none is kept.
+    private var last: Item?
 
-    init(_ directory: Item) {
+    /// - Parameter keepsItems: false: only their order is looked at, and the directory stays empty.
+    init(_ directory: Item, keepsItems: Bool = true) {
         precondition(directory.isDirectory && directory.children == nil)
         self.directory = directory
+        self.keepsItems = keepsItems
     }
 
     /// - Returns: false if the name does not follow the last one's.
     mutating func add(_ item: Item) -> Bool {
+        guard keepsItems else {
+            defer { last = item }
+            return last.map { Bytes.compare($0.name, item.name) < 0 } ?? true
+        }
         guard let last = leaves.last else {
             leaves = [.make(level: 0, width: TreeNode.widthMin)]
             leaves[0].append(item)

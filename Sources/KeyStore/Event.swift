@@ -65,6 +65,24 @@ package struct Event: @unchecked Sendable {
         storage = unsafeDowncast(buffer, to: Storage.self)
     }
 
+    /// Whether it says what `facts` and `key` say; which of the items are shared does not count.
+    func isSame(_ facts: Facts, key: UnsafeRawBufferPointer) -> Bool {
+        let own = storage.facts.pointee
+        return own.index == facts.index && own.timeBase == facts.timeBase
+            && own.action == facts.action && own.isRefresh == facts.isRefresh
+            && Self.areSame(own.node, facts.node) && Self.areSame(own.previous, facts.previous)
+            && withKey { Bytes.equal($0, key) }
+    }
+
+    private static func areSame(_ a: Item?, _ b: Item?) -> Bool {
+        guard let a, let b else { return (a == nil) == (b == nil) }
+        return a === b
+            || (a.isDirectory == b.isDirectory && a.createdIndex == b.createdIndex
+                && a.modifiedIndex == b.modifiedIndex && a.expiration == b.expiration
+                && Bytes.equal(a.name, b.name)
+                && (a.isDirectory || Bytes.equal(a.value, b.value)))
+    }
+
     package var id: ObjectIdentifier { ObjectIdentifier(storage) }
     package var action: Action { storage.facts.pointee.action }
     /// The store's index after the write; also the `modifiedIndex` the answer gives the node.

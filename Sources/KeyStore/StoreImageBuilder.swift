@@ -11,6 +11,10 @@
 ///
 /// The stream may come from a damaged file or from another program: whatever cannot be a store is
 /// refused with a `StoreImageError`.
+///
+/// One that is `comparing(with:)` an image takes the same steps and refuses the same, and also whatever
+/// that image does not have; but it keeps nothing, so that what was written of a store is known to be
+/// readable, and to be that store, without the memory of a second one. It ends with `finishComparison`.
 package struct StoreImageBuilder: ~Copyable {
     private var directories: [DirectoryBuilder]
     /// Of the directory that is open, and what is below each that is.
@@ -18,16 +22,26 @@ package struct StoreImageBuilder: ~Copyable {
     private var sums = [ContentSum.none]
     private var hasExpiring = false
     private var events: [Event] = []
+    private var indices: (first: UInt64, last: UInt64)?
     private var dropped: (records: [DroppedEvents.Record], unknownThrough: UInt64)?
     private var stepCount = 0
     /// Set by `endTree`.
     private var tree: Tree?
+    /// What all must equal; nil: nothing is compared.
+    private let original: StoreImage?
 
-    package init() {
+    package init() { self.init(original: nil) }
+
+    package static func comparing(with image: StoreImage) -> StoreImageBuilder {
+        StoreImageBuilder(original: image)
+    }
+
+    private init(original: StoreImage?) {
+        self.original = original
         let root = Item.directory(
             name: UnsafeRawBufferPointer(start: nil, count: 0),
             Item.Stamp(createdIndex: 0, modifiedIndex: 0))
-        directories = [DirectoryBuilder(root)]
+        directories = [DirectoryBuilder(root, keepsItems: original == nil)]
     }
 
     /// Starts a directory; what follows until `close` is its content.
@@ -38,7 +52,8 @@ package struct StoreImageBuilder: ~Copyable {
         try check(name)
         let stamp = Item.Stamp(
             createdIndex: createdIndex, modifiedIndex: modifiedIndex, expiration: expiration)
-        directories.append(DirectoryBuilder(.directory(name: name, stamp)))
+        directories.append(
+            DirectoryBuilder(.directory(name: name, stamp), keepsItems: original == nil))
         path.append(StorePath.slash)
         path.append(contentsOf: name)
         sums.append(.none)
@@ -92,7 +107,11 @@ package struct StoreImageBuilder: ~Copyable {
         }
         let root = directories[0].finish()
         root.sum = sums[0]
-        let tree = Tree(root: root, index: 0)
+        // Equal sums: it is the very tree that nobody kept.
+        guard original == nil || original?.tree.root.sum == root.sum else {
+            throw StoreImageError(.differs, step: stepCount)
+        }
+        let tree = original?.tree ?? Tree(root: root, index: 0)
         try Self.checkNamespaces(tree, step: stepCount)
         self.tree = tree
     }
@@ -138,7 +157,7 @@ package struct StoreImageBuilder: ~Copyable {
         guard isWhole, index > 0, StorePath.isClean(key), key.count > 1 else {
             throw StoreImageError(.badEvent, step: stepCount)
         }
-        if let last = events.last, last.index + 1 != index {
+        if let indices, indices.last + 1 != index {
             throw StoreImageError(.historyGap, step: stepCount)
         }
         let facts = Event.Facts(
@@ -146,7 +165,17 @@ package struct StoreImageBuilder: ~Copyable {
             node: action.isRemoval ? nil : try item(node, key),
             previous: try item(previous, key), keyCount: 0, action: action,
             isRefresh: isRefresh)
-        events.append(Event(facts, key: key))
+        indices = (indices?.first ?? index, index)
+        guard let original else { return events.append(Event(facts, key: key)) }
+        guard let event = original.history[index], event.isSame(facts, key: key) else {
+            throw StoreImageError(.differs, step: stepCount)
+        }
+    }
+
+    /// An earlier event.
+    private func event(at index: UInt64) -> Event? {
+        guard let indices, index >= indices.first, index <= indices.last else { return nil }
+        return original.map { $0.history[index] } ?? events[Int(index - indices.first)]
     }
 
     private func item(
@@ -161,9 +190,7 @@ package struct StoreImageBuilder: ~Copyable {
             else { throw StoreImageError(.badEvent, step: stepCount) }
             return item.takeUnretainedValue()
         case .event(let index):
-            guard let first = events.first?.index, index >= first,
-                index - first < UInt64(events.count),
-                let item = events[Int(index - first)].facts.node,
+            guard let item = event(at: index)?.facts.node,
                 Bytes.equal(item.name, StorePath.name(key))
             else { throw StoreImageError(.badEvent, step: stepCount) }
             return item
@@ -182,28 +209,54 @@ package struct StoreImageBuilder: ~Copyable {
     package consuming func finish(
         currentIndex: UInt64, statistics: StoreStatistics
     ) throws(StoreImageError) -> StoreImage {
+        precondition(original == nil, "one that compares has kept nothing")
+        try end(at: currentIndex)
+        guard var tree else { preconditionFailure("ended just now") }
+        tree.index = currentIndex
+        var history = EventHistory(
+            eventsMax: .max, bytesMax: .max, lastIndex: currentIndex - eventCount)
+        if let dropped = try remembered(at: currentIndex) { history.dropped = dropped }
+        for event in events { history.append(event) }
+        return StoreImage(
+            tree: tree, history: history, statistics: statistics, hasExpiring: hasExpiring)
+    }
+
+    /// All has been given, and was what the image has.
+    package consuming func finishComparison(
+        currentIndex: UInt64, statistics: StoreStatistics
+    ) throws(StoreImageError) {
+        guard let original else { preconditionFailure("nothing was compared") }
+        try end(at: currentIndex)
+        let remembered = try remembered(at: currentIndex)
+        let kept = original.history.dropped
+        guard currentIndex == original.currentIndex, statistics == original.statistics,
+            eventCount == UInt64(original.history.count),
+            remembered?.records ?? [] == kept.records,
+            remembered == nil || remembered?.unknownThrough == kept.unknownThrough
+        else { throw StoreImageError(.differs, step: stepCount) }
+    }
+
+    private var eventCount: UInt64 { indices.map { $0.last - $0.first + 1 } ?? 0 }
+
+    private mutating func end(at currentIndex: UInt64) throws(StoreImageError) {
         // Nobody has counted so far; and counting goes on from here.
         guard currentIndex <= UInt64(Int64.max) else {
             throw StoreImageError(.badIndex, step: stepCount)
         }
-        guard currentIndex >= UInt64(events.count),
-            events.last.map({ $0.index == currentIndex }) ?? true
+        guard currentIndex >= eventCount, indices.map({ $0.last == currentIndex }) ?? true
         else { throw StoreImageError(.historyGap, step: stepCount) }
         if tree == nil { try endTree() }
-        guard var tree else { preconditionFailure("ended just now") }
-        tree.index = currentIndex
-        var history = EventHistory(
-            eventsMax: .max, bytesMax: .max, lastIndex: currentIndex - UInt64(events.count))
-        if let (records, unknownThrough) = dropped {
-            guard
-                let dropped = DroppedEvents(
-                    records: records, unknownThrough: unknownThrough, before: history.oldestIndex)
-            else { throw StoreImageError(.badEvent, step: stepCount) }
-            history.dropped = dropped
-        }
-        for event in events { history.append(event) }
-        return StoreImage(
-            tree: tree, history: history, statistics: statistics, hasExpiring: hasExpiring)
+    }
+
+    /// What `addDropped` was given; nil: nothing.
+    private func remembered(at currentIndex: UInt64) throws(StoreImageError) -> DroppedEvents? {
+        guard let (records, unknownThrough) = dropped else { return nil }
+        let oldest = currentIndex - eventCount + 1
+        guard
+            let dropped = DroppedEvents(
+                records: records, unknownThrough: unknownThrough, before: oldest)
+        else { throw StoreImageError(.badEvent, step: stepCount) }
+        return dropped
     }
 
     private static func checkNamespaces(_ tree: Tree, step: Int) throws(StoreImageError) {
@@ -220,6 +273,8 @@ package struct StoreImageBuilder: ~Copyable {
 package struct StoreImageError: Error, Equatable, Sendable, CustomStringConvertible {
     package enum Code: Equatable, Sendable {
         case badName, notSorted, unbalanced, badEvent, badIndex, historyGap, noNamespace
+        /// Only of a comparison.
+        case differs
     }
 
     package let code: Code
@@ -232,9 +287,11 @@ package struct StoreImageError: Error, Equatable, Sendable, CustomStringConverti
     }
 
     package var description: String {
-        "the store image is wrong at part \(step): \(problem); "
-            + "restore this member from another snapshot or from its peers"
+        "\(finding); restore this member from another snapshot or from its peers"
     }
+
+    /// Without what to do about it.
+    package var finding: String { "the store image is wrong at part \(step): \(problem)" }
 
     private var problem: String {
         switch code {
@@ -244,6 +301,7 @@ package struct StoreImageError: Error, Equatable, Sendable, CustomStringConverti
         case .badEvent: "an event lacks its key or its node, or its index cannot be"
         case .badIndex: "its index is larger than any that was ever counted up to"
         case .historyGap: "the events' indices do not follow each other up to the current one"
+        case .differs: "it is not what the store has"
         case .noNamespace: "there is no directory /0 or no directory /1"
         }
     }

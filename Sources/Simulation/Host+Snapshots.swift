@@ -57,16 +57,10 @@ extension Host {
     private func write(
         _ image: StateImage, _ running: Running
     ) throws(SnapshotError) -> SnapshotFile {
-        let writer = try running.snapshots.create(
-            SnapshotHeader(image, member: id, cluster: Self.clusterID, createdAt: wall))
-        do throws(SnapshotError) {
-            var encoder = StateEncoder(image)
-            while try encoder.next({ piece throws(SnapshotError) in try writer.append(piece) }) {}
-            return try writer.finish()
-        } catch {
-            writer.abandon()
-            throw error
-        }
+        let save = try SnapshotSave(
+            image, SnapshotHeader(image, member: id, cluster: Self.clusterID, createdAt: wall),
+            in: running.snapshots, pace: .unlimited)
+        return try save.run().file
     }
 
     private func mutated(_ image: StateImage) -> StateImage {

@@ -23,6 +23,14 @@ package struct StateDecoder: ~Copyable {
 
     package init() { builder = StoreImageBuilder() }
 
+    /// One that keeps nothing, and refuses also what is not in `image`. To be ended with
+    /// `finishComparison`.
+    package static func comparing(with image: StateImage) -> StateDecoder {
+        var decoder = StateDecoder()
+        decoder.builder = .comparing(with: image.store)
+        return decoder
+    }
+
     /// Takes the next bytes of the stream.
     package mutating func append(_ bytes: UnsafeRawBufferPointer) throws(StateError) {
         guard leftover.isEmpty else {
@@ -211,12 +219,9 @@ package struct StateDecoder: ~Copyable {
     package consuming func finish(
         index: UInt64, term: UInt64, confState: ConfState, clusterTime: Int64
     ) throws(StateError) -> StateImage {
-        guard stage == .done, leftover.isEmpty else { throw error(.cutShort) }
-        guard counted == announced else { throw error(.counts) }
+        try checkEnd()
         let (offset, storeIndex, statistics) = (offset, storeIndex, statistics)
-        guard let builder = builder.take() else {
-            preconditionFailure("taken only here, and the decoder is consumed")
-        }
+        let builder = takeBuilder()
         do throws(StoreImageError) {
             let store = try builder.finish(currentIndex: storeIndex, statistics: statistics)
             return StateImage(
@@ -225,6 +230,30 @@ package struct StateDecoder: ~Copyable {
         } catch {
             throw StateError(code: .store(error), offsetBytes: offset)
         }
+    }
+
+    /// All has come, and was what the image has.
+    package consuming func finishComparison() throws(StateError) {
+        try checkEnd()
+        let (offset, storeIndex, statistics) = (offset, storeIndex, statistics)
+        let builder = takeBuilder()
+        do throws(StoreImageError) {
+            try builder.finishComparison(currentIndex: storeIndex, statistics: statistics)
+        } catch {
+            throw StateError(code: .store(error), offsetBytes: offset)
+        }
+    }
+
+    private func checkEnd() throws(StateError) {
+        guard stage == .done, leftover.isEmpty else { throw error(.cutShort) }
+        guard counted == announced else { throw error(.counts) }
+    }
+
+    private mutating func takeBuilder() -> StoreImageBuilder {
+        guard let builder = builder.take() else {
+            preconditionFailure("taken only at the end, and then the decoder is consumed")
+        }
+        return builder
     }
 }
 

@@ -23,9 +23,11 @@ package struct StateError: Error, Equatable, Sendable, CustomStringConvertible {
     package let offsetBytes: UInt64
 
     package var description: String {
-        "the state is wrong at byte \(offsetBytes): \(problem). Restore this member from another "
-            + "snapshot, a backup, or from its peers with --rejoin"
+        "\(finding). Restore this member from another snapshot, a backup, or from its peers with --rejoin"
     }
+
+    /// Without what to do about it.
+    package var finding: String { "the state is wrong at byte \(offsetBytes): \(problem)" }
 
     private var problem: String {
         switch code {
@@ -36,7 +38,7 @@ package struct StateError: Error, Equatable, Sendable, CustomStringConvertible {
         case .cutShort: "it ends too early"
         case .trailingBytes: "something follows its end"
         case .counts: "it has not the nodes and events that it says"
-        case .store(let error): "\(error)"
+        case .store(let error): error.finding
         }
     }
 }

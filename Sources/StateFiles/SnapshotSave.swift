@@ -3,7 +3,15 @@ package import Storage
 package import StorageIO
 import Synchronization
 
-/// One snapshot that is being written, piece by piece: by one thread, or by a second one first.
+/// One snapshot that is being written and read back, piece by piece: by one thread, or by a second one
+/// first.
+///
+///     encode ─▶ compress ─▶ write ─▶ … sync ─▶ read ─▶ decompress ─▶ decode, compare ─▶ … rename
+///
+/// Older snapshots and the log are let go of for it, so it does not get its name before it is known that
+/// a start could read it, and would find the very same state. What is read comes from the system's cache:
+/// this finds what this program or this machine's memory got wrong; what a disk loses later is found by
+/// looking again from time to time.
 ///
 ///     the caller's thread                        a thread of the idle class
 ///     run(firstOn:upTo:) ──────────────────────▶ pieces, as long as nobody else
@@ -18,37 +26,58 @@ import Synchronization
 /// log grows: hence the limit, after which the usual class goes on.
 package final class SnapshotSave<IO: FileStorage>: Sendable {
     private struct Work: ~Copyable {
+        let image: StateImage
         var encoder: StateEncoder
         let writer: SnapshotWriter<IO>
+        /// Nil until all is written.
+        var readBack: SnapshotReadBack<IO>?
         var pieceCount = 0
         var marshallingNanoseconds: Int64 = 0
         var failure: SnapshotError?
 
         init(_ image: StateImage, _ writer: SnapshotWriter<IO>) {
+            self.image = image
             encoder = StateEncoder(image)
             self.writer = writer
         }
 
         mutating func step(restRatio: Int64) -> Bool {
             let started = MachineClock.monotonicNanoseconds
-            var writing: Int64 = 0
-            let writer = writer
-            let isMore: Bool
+            let (isMore, waiting): (Bool, Int64)
             do throws(SnapshotError) {
-                isMore = try encoder.next { piece throws(SnapshotError) in
-                    let begun = MachineClock.monotonicNanoseconds
-                    try writer.append(piece)
-                    writing += MachineClock.monotonicNanoseconds - begun
+                if readBack == nil {
+                    (isMore, waiting) = try write()
+                } else {
+                    (isMore, waiting) = (try readBack?.step() ?? false, 0)
                 }
             } catch {
                 failure = error
                 return false
             }
-            let working = MachineClock.monotonicNanoseconds - started - writing
-            marshallingNanoseconds += working
-            pieceCount += isMore ? 1 : 0
+            let working = MachineClock.monotonicNanoseconds - started - waiting
+            if readBack == nil { marshallingNanoseconds += working }
             MachineClock.sleep(nanoseconds: working * restRatio)
             return isMore
+        }
+
+        /// - Returns: true, and how long the disk took: when nothing is left to write, there is all of it
+        ///   to be read.
+        private mutating func write() throws(SnapshotError) -> (Bool, Int64) {
+            var writing: Int64 = 0
+            let writer = writer
+            let isMore = try encoder.next { piece throws(SnapshotError) in
+                let begun = MachineClock.monotonicNanoseconds
+                try writer.append(piece)
+                writing += MachineClock.monotonicNanoseconds - begun
+            }
+            pieceCount += isMore ? 1 : 0
+            if !isMore {
+                let begun = MachineClock.monotonicNanoseconds
+                try writer.seal()
+                readBack = SnapshotReadBack(try writer.reader(), image)
+                writing += MachineClock.monotonicNanoseconds - begun
+            }
+            return (true, writing)
         }
     }
 
@@ -81,7 +110,7 @@ package final class SnapshotSave<IO: FileStorage>: Sendable {
         self.restRatio = restRatio
     }
 
-    /// Writes the file and makes it durable. On the caller's thread, once.
+    /// Writes the file, reads it back, and makes it durable under its name. On the caller's thread, once.
     ///
     /// - Parameter idle: has a thread of its own of the idle class; nil: no help.
     package func run(
@@ -97,7 +126,7 @@ package final class SnapshotSave<IO: FileStorage>: Sendable {
         do throws(SnapshotError) {
             if let failure = done.failure { throw failure }
             return Outcome(
-                file: try done.writer.finish(),
+                file: try done.writer.publish(),
                 marshallingNanoseconds: done.marshallingNanoseconds, pieceCount: done.pieceCount,
                 idlePieceCount: idlePieceCount)
         } catch {
@@ -125,7 +154,7 @@ package final class SnapshotSave<IO: FileStorage>: Sendable {
         turn.wait(upTo: nil, orElse: ()) { $0 == .ended ? () : nil }
     }
 
-    /// Writes a piece; false: there was none left, or it failed.
+    /// Writes a piece, or reads one back; false: there was none left, or it failed.
     private func step() -> Bool {
         work.withLock { work in
             guard work?.failure == nil else { return false }

@@ -43,13 +43,15 @@ public struct SnapshotError: Error, Equatable, Sendable, CustomStringConvertible
     public enum Code: Equatable, Sendable {
         case damaged(SnapshotDamage)
         case storage(StorageError)
+        /// It was written, and read back as something else: why.
+        case readBack(String)
     }
 
     public var code: Code
     public var file: String
     public var offsetBytes: Int
 
-    init(_ code: Code, file: String, offsetBytes: Int = 0) {
+    package init(_ code: Code, file: String, offsetBytes: Int = 0) {
         self.code = code
         self.file = file
         self.offsetBytes = offsetBytes
@@ -70,6 +72,8 @@ public struct SnapshotError: Error, Equatable, Sendable, CustomStringConvertible
     public var description: String {
         switch code {
         case .storage(let error): error.description
+        case .readBack(let problem):
+            "\(file) does not read back as it was written: \(problem). \(advice)"
         case .damaged(let damage): "\(file) at byte \(offsetBytes): \(damage). \(advice)"
         }
     }
@@ -78,6 +82,9 @@ public struct SnapshotError: Error, Equatable, Sendable, CustomStringConvertible
     public var advice: String {
         switch code {
         case .storage(let error): error.advice
+        case .readBack:
+            "It is dropped; the older ones and the log behind them are kept, and another one is made "
+                + "later. If this goes on, check this machine's memory and disk, and report it."
         case .damaged(.version): "Start the kvd that wrote it, or a newer one."
         case .damaged:
             "Use an older snapshot, a backup, or start this member with --rejoin to fetch the state "

@@ -50,10 +50,26 @@ public final class SnapshotWriter<IO: FileStorage> {
 
     /// Ends the file and makes it durable under its name.
     public func finish() throws(SnapshotError) -> SnapshotFile {
+        try seal()
+        return try publish()
+    }
+
+    /// Ends the file and makes it durable, still under its temporary name.
+    package func seal() throws(SnapshotError) {
         precondition(!isOver)
         try encoder.finish { bytes throws(SnapshotError) in try take(bytes) }
-        let path = "\(directory)/\(header.name)"
         try flush(mustSync: true)
+    }
+
+    /// Reads what was sealed.
+    package func reader() throws(SnapshotError) -> SnapshotReader<IO> {
+        try SnapshotReader(temporaryPath, storage: storage)
+    }
+
+    /// Gives the sealed file its name.
+    package func publish() throws(SnapshotError) -> SnapshotFile {
+        precondition(!isOver)
+        let path = "\(directory)/\(header.name)"
         try SnapshotError.catching(path) { () throws(StorageError) in
             try storage.rename(temporaryPath, to: path)
             try storage.syncDirectory(directory)
