@@ -10,6 +10,7 @@ final class PeerServerHandler: ChannelInboundHandler {
 
     private var connection = PeerServerConnection.idle
     private let transport: PeerTransport
+    private let drain: PeerRequestDecoder.Drain
     private var context: ChannelHandlerContext?
     /// The stream that the connection has become.
     private var stream: ServedStream?
@@ -23,7 +24,9 @@ final class PeerServerHandler: ChannelInboundHandler {
     /// It would have been too much beside another: what still comes of it is dropped.
     private var isRefused = false
 
-    init(_ transport: PeerTransport) { self.transport = transport }
+    private init(_ transport: PeerTransport, _ drain: PeerRequestDecoder.Drain) {
+        (self.transport, self.drain) = (transport, drain)
+    }
 
     /// Adds the handlers of an accepted connection.
     static func install(on channel: any Channel, _ transport: PeerTransport) throws {
@@ -31,8 +34,11 @@ final class PeerServerHandler: ChannelInboundHandler {
         let queueMax = transport.configuration.bounds.streamQueueBytesMax
         try channel.syncOptions?.setOption(
             .writeBufferWaterMark, value: .init(low: queueMax / 2, high: queueMax))
+        // One read a turn: who sends as fast as it can is not the only one.
+        try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
+        let drain = PeerRequestDecoder.Drain()
         try channel.pipeline.syncOperations.addHandlers(
-            ByteToMessageHandler(PeerRequestDecoder()), PeerServerHandler(transport))
+            ByteToMessageHandler(PeerRequestDecoder(drain)), PeerServerHandler(transport, drain))
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -218,8 +224,10 @@ final class PeerServerHandler: ChannelInboundHandler {
             into: &buffer, date: WallClock.httpDate(WallClock.now()), omitsBody: answer.omitsBody,
             closes: answer.closes)
         context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
+        guard answer.closes else { return }
+        drain.isOpen = true
         // What was written is sent before the connection ends.
-        if answer.closes { context.close(mode: .output, promise: nil) }
+        context.close(mode: .output, promise: nil)
     }
 
     private func open(

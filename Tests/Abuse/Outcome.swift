@@ -21,6 +21,9 @@ package struct Outcome: Sendable {
     package let name: String
     package var quiet = LightClient.Reading()
     package var during = LightClient.Reading()
+    /// While the same was done to a process that only reads it. Measured where `during` misses its bar: where
+    /// this does too, the machine cannot tell what kvd has to do with it.
+    package var control: LightClient.Reading?
     package var before = Footprint()
     /// While it went on, at most.
     package var peak = Footprint()
@@ -32,8 +35,11 @@ package struct Outcome: Sendable {
 
     package init(name: String) { self.name = name }
 
+    func isSlowed(beyond slowdownMax: Double) -> Bool { during.p99 > slowdownMax * quiet.p99 }
+
     package static let columns = [
-        "abuse", "p99 quiet", "during", "ratio", "RSS before", "peak", "after", "fds", "peak",
+        "abuse", "p99 quiet", "during", "ratio", "of a sink", "RSS before", "peak", "after", "fds",
+        "peak",
         "after", "log", "verdict", "connections",
     ]
 
@@ -43,11 +49,15 @@ package struct Outcome: Sendable {
         }
         return [
             name, Self.milliseconds(quiet.p99), Self.milliseconds(during.p99),
-            String(((during.p99 / quiet.p99) * 10).rounded() / 10),
+            ratio(during), control.map(ratio) ?? "",
             mebibytes(before), mebibytes(peak), mebibytes(after), "\(before.descriptorCount)",
             "\(peak.descriptorCount)", "\(after.descriptorCount)", "\(logLines)",
             misses.isEmpty ? "ok" : "MISSED", tally.text,
         ]
+    }
+
+    private func ratio(_ reading: LightClient.Reading) -> String {
+        "\(((reading.p99 / quiet.p99) * 10).rounded() / 10)"
     }
 
     private static func milliseconds(_ microseconds: Double) -> String {

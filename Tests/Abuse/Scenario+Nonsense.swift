@@ -10,7 +10,7 @@ extension Scenario {
                 Scenario(
                     name: "garbage-\(port)", purpose: "random bytes, and requests damaged by some"
                 ) { _, scale in
-                    [scale.onslaught(garbage(port), count: 3000, rate: 600)]
+                    [scale.onslaught(garbage(port), count: 6000, rate: 600)]
                 },
                 Scenario(
                     name: "smuggling-\(port)",
@@ -21,7 +21,7 @@ extension Scenario {
                             script.endsInput = true
                             return script
                         }
-                        return [scale.onslaught(scripts, count: 3000, rate: 600)]
+                        return [scale.onslaught(scripts, count: 6000, rate: 600)]
                     },
                     check: { victim in
                         let status = try victim.request("GET", "/v2/keys/smuggled").status

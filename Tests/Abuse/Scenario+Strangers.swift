@@ -8,7 +8,7 @@ extension Scenario {
         Scenario(
             name: "strangers", purpose: "unknown clusters, unknown members, made-up messages",
             onslaughts: { victim, scale in
-                [scale.onslaught(callers(victim), count: 3000, rate: 600)]
+                [scale.onslaught(callers(victim), count: 6000, rate: 600)]
             },
             check: { victim in
                 let status = try victim.request("GET", "/v2/stats/self")

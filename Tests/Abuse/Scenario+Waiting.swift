@@ -66,7 +66,7 @@ extension Scenario {
                 + ["", victim.raftHead, victim.raftHead + "Content-Length: 9\r\n\r\nxx"].map {
                     Script(.peer, $0, .hangsUp(after: .zero))
                 }
-            return [scale.onslaught(scripts, count: 4000, rate: 800)]
+            return [scale.onslaught(scripts, count: 8000, rate: 800)]
         },
     ]
 }

@@ -12,15 +12,17 @@ import Testing
         local: MemberID(1), cluster: ClusterID(0xc1), compatibility: PeerCompatibility(),
         features: [], bodyBytesMax: 100, promptBodyBytesMax: 50)
 
-    private func head(_ method: HTTPMethod, _ path: String) -> HTTPServerRequestPart {
-        .head(
-            HTTPRequestHead(
-                version: .http1_1, method: method, uri: path,
-                headers: [
-                    "x-etcd-cluster-id": "c1", "x-server-version": "2.3.8",
-                    "x-min-cluster-version": "2.2.0", "x-raft-to": "1", "x-server-from": "2",
-                    "x-peerurls": "http://a:1,bad,http://b:2", "x-kvd-features": "readindex",
-                ]))
+    private func head(
+        _ method: HTTPMethod, _ path: String, _ more: HTTPHeaders = [:]
+    ) -> HTTPServerRequestPart {
+        var headers: HTTPHeaders = [
+            "x-etcd-cluster-id": "c1", "x-server-version": "2.3.8",
+            "x-min-cluster-version": "2.2.0", "x-raft-to": "1", "x-server-from": "2",
+            "x-peerurls": "http://a:1,bad,http://b:2", "x-kvd-features": "readindex",
+        ]
+        headers.add(contentsOf: more)
+        return .head(
+            HTTPRequestHead(version: .http1_1, method: method, uri: path, headers: headers))
     }
 
     private func body(_ bytes: [UInt8]) -> HTTPServerRequestPart { .body(ByteBuffer(bytes: bytes)) }
@@ -72,15 +74,32 @@ import Testing
     /// Nothing of what it says it will send has to come.
     @Test func refusesByTheLengthAlone() {
         var connection = PeerServerConnection.idle
-        var announced = HTTPRequestHead(version: .http1_1, method: .POST, uri: "/raft")
-        announced.headers = ["Content-Length": "101"]
-        let action = connection.received(.head(announced), rules) { _ in .member }
+        let action = connection.received(
+            head(.POST, "/raft", ["content-length": "101"]), rules
+        ) { _ in .member }
         guard case .answer(let answer) = action else {
             Issue.record("a body over the bound is waited for: \(action)")
             return
         }
         #expect(answer.response.status == .payloadTooLarge && answer.closes)
         #expect(connection.received(body([0]), rules) { _ in .member } == .wait)
+    }
+
+    /// Nothing of them has to come either.
+    @Test(arguments: [
+        ("/raft", HTTPResponseStatus.lengthRequired), ("/raft/snapshot", .notFound),
+        ("/raft/stream/message/2", .methodNotAllowed),
+    ])
+    func refusesChunks(path: String, status: HTTPResponseStatus) {
+        var connection = PeerServerConnection.idle
+        let action = connection.received(
+            head(.POST, path, ["transfer-encoding": "chunked"]), rules
+        ) { _ in .member }
+        guard case .answer(let answer) = action else {
+            Issue.record("chunks are waited for: \(action)")
+            return
+        }
+        #expect(answer.response.status == status && answer.closes)
     }
 
     @Test func longMessagesAreDecodedElsewhere() throws {
