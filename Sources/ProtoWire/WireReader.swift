@@ -34,7 +34,7 @@ public struct WireReader {
 
     /// Fields that are skipped in one message. A later version may add some; bytes of another kind, taken
     /// for a message, have one for every other byte, and reading megabytes of them takes its time.
-    static let skippedMax = 1000
+    package static let skippedMax = 1000
 
     /// Where the next read happens.
     @inlinable
