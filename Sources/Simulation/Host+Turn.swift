@@ -44,8 +44,9 @@ extension Host {
             throw Violation("equal stores", "\(id) finds that its store differs from the others'")
         }
         if running.effects.hasRejoined {
-            isRotten = false
             try change(.rejoining, isSet: false, running)
+            // If power failed in there, it may have to rejoin once more.
+            if isRunning { isRotten = false }
         }
         if let reason = running.effects.stop { try stop(reason, running) }
     }
