@@ -140,6 +140,11 @@ extension Engine {
             return (.debug, "dropped \(count) proposals from \(from): \(reason)")
         case .confChangeRefused(let index):
             return (.warning, "refused a conf change: the one at index \(index) is not applied yet")
+        case .removalPutOff(let rejoining):
+            let line =
+                "put off the removal of a member: without it too few could vote until \(rejoining), "
+                + "which rejoins, has got back what its log lost"
+            return (.warning, line)
         case .transferStarted(let to, let term):
             return (.info, "handing leadership to \(to) at term \(term)")
         case .transferAborted(let to, let term):

@@ -64,10 +64,11 @@ extension Engine {
         }
     }
 
-    /// This member leads, and another conf change is under way.
+    /// This member leads, and another conf change is under way, or a member has to rejoin first.
     func memberChangeRefused(_ entry: Entry) {
         guard let id = Self.id(ofConfChange: entry) else { return }
-        memberChanges.refused(id, until: raft.lastIndex)
+        let mustRejoin = raft.rejoiningMember(needed: entry) != nil
+        memberChanges.refused(id, until: mustRejoin ? .max : raft.lastIndex)
     }
 
     /// Tells the client that waits for the conf change in `entry`, if it is one of this member's.

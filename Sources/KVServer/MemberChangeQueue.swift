@@ -58,7 +58,8 @@ struct MemberChangeQueue {
         changes[0].refusedUntil = nil
     }
 
-    /// This member leads and did not take it; it will when `index` is applied.
+    /// This member leads and did not take it; it will when `index` is applied, or is asked again after
+    /// `repeatInterval`.
     mutating func refused(_ id: UInt64, until index: UInt64) {
         guard let position = changes.firstIndex(where: { $0.id == id }) else { return }
         changes[position].refusedUntil = index

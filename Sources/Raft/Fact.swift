@@ -33,6 +33,8 @@ extension Raft {
         /// that it had held.
         case proposalsDropped(count: Int, from: MemberID, reason: ProposalError)
         case confChangeRefused(pendingIndex: UInt64)
+        /// A removal after which there is no quorum without the vote of a member that rejoins.
+        case removalPutOff(rejoining: MemberID)
         case quorumLost(term: UInt64)
         case transferStarted(to: MemberID, term: UInt64)
         /// The target did not take over within an election timeout, or is gone.

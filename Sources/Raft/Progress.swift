@@ -53,6 +53,8 @@ struct Progress: Sendable {
     var isAppendDue = false
     /// The last round of heartbeats for reads that it answered.
     var readRound: UInt64 = 0
+    /// It lost a part of its log, and votes for nobody until it has all up to here again; 0: it did not.
+    var rejoinsAt: UInt64 = 0
 
     init(id: MemberID, isVoter: Bool) {
         self.id = id
@@ -68,6 +70,7 @@ struct Progress: Sendable {
         commitSent = 0
         isAppendDue = false
         readRound = 0
+        rejoinsAt = 0
         become(.probe)
     }
 

@@ -44,11 +44,14 @@ extension Raft {
         guard entries.contains(where: { $0.kind == .confChange }) else { return entries }
         var entries = entries
         for i in entries.indices where entries[i].kind == .confChange {
-            guard appliedIndex < pendingConfIndex else {
+            if appliedIndex < pendingConfIndex {
+                facts.append(.confChangeRefused(pendingIndex: pendingConfIndex))
+            } else if let member = rejoiningMember(needed: entries[i]) {
+                facts.append(.removalPutOff(rejoining: member))
+            } else {
                 pendingConfIndex = log.lastIndex + 1 + UInt64(i)
                 continue
             }
-            facts.append(.confChangeRefused(pendingIndex: pendingConfIndex))
             if isLocal { refusedConfChanges.append(entries[i]) }
             entries[i] = Entry()
         }

@@ -1,4 +1,4 @@
-import RaftModel
+public import RaftModel
 
 /// A member that comes back without all that it had: with a log that lost entries, or with a state
 /// machine that cannot be trusted. (After "Protocol-Aware Recovery for Consensus-Based Storage",
@@ -113,12 +113,34 @@ extension Raft {
 
     /// A member says that its log ends earlier than it once acknowledged.
     mutating func forgetAcknowledgements(_ message: Message) {
-        guard let i = members.position(of: message.from), members.all[i].match > message.index
-        else { return }
+        guard let i = members.position(of: message.from) else { return }
+        // Its goal will not be later.
+        members.all[i].rejoinsAt = log.lastIndex
+        guard members.all[i].match > message.index else { return }
         facts.append(
             .acknowledgementsForgotten(
                 of: message.from, from: members.all[i].match, to: message.index))
         members.all[i].logEnds(at: message.index)
+    }
+
+    /// Whom the removal in `entry` would have to wait for: a member that rejoins, without whose vote those that
+    /// are left could never elect a leader. If the removed one is the leader itself, nobody would be left to
+    /// bring that member up to date. Nil: nobody.
+    public func rejoiningMember(needed entry: Entry) -> MemberID? {
+        guard role == .leader, entry.kind == .confChange,
+            let change = try? ConfChange.decode(entry.data), change.kind == .remove
+        else { return nil }
+        var (left, able) = (0, 0)
+        var rejoining: MemberID?
+        for member in members.all where member.isVoter && member.id != change.member {
+            left += 1
+            if min(member.match, commitIndex) >= member.rejoinsAt {
+                able += 1
+            } else {
+                rejoining = member.id
+            }
+        }
+        return able > left / 2 ? nil : rejoining
     }
 
     /// A member says that its state is void.

@@ -22,7 +22,7 @@ package struct Coverage: Sendable {
         case followerAgain, preCandidate, candidate, leader, electionPutOff
         case voteGranted, voteRejected, voteIgnored, leaderChanged, quorumLost
         case higherTermSeen, lowerTermIgnored, transferStarted, transferAborted
-        case snapshotNeeded, snapshotIgnored, confChangeRefused, proposalsDropped
+        case snapshotNeeded, snapshotIgnored, confChangeRefused, removalPutOff, proposalsDropped
         case rejoined, acknowledgementsForgotten
         // Clients.
         case writeAcknowledged, writeRefusedByStore, writeAmbiguous, writeRefused

@@ -167,6 +167,7 @@ extension World {
         case .snapshotNeeded: coverage.count(.snapshotNeeded)
         case .snapshotIgnored: coverage.count(.snapshotIgnored)
         case .confChangeRefused: coverage.count(.confChangeRefused)
+        case .removalPutOff: coverage.count(.removalPutOff)
         case .proposalsDropped: coverage.count(.proposalsDropped)
         case .rejoined: coverage.count(.rejoined)
         case .acknowledgementsForgotten: coverage.count(.acknowledgementsForgotten)
