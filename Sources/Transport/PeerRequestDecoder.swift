@@ -25,6 +25,8 @@ struct PeerRequestDecoder: ByteToMessageDecoder {
 
     private let decoder = HTTPRequestDecoder(leftOverBytesStrategy: .dropBytes)
     private let drain: Drain
+    /// Bytes of a head that is not whole yet: the decoder has seen them, and leaves them where they are.
+    private var seenCount = 0
 
     init(_ drain: Drain) { self.drain = drain }
 
@@ -34,21 +36,24 @@ struct PeerRequestDecoder: ByteToMessageDecoder {
         decoder.decoderRemoved(context: context)
     }
 
-    func decode(
+    mutating func decode(
         context: ChannelHandlerContext, buffer: inout ByteBuffer
     ) throws -> DecodingState {
         guard !drain.isOpen else {
             pour(&buffer, context)
             return .needMoreData
         }
-        let count = min(buffer.readableBytes, Self.pieceBytes)
-        guard var piece = buffer.readSlice(length: count) else { return .needMoreData }
+        let count = min(buffer.readableBytes, seenCount + Self.pieceBytes)
+        guard var piece = buffer.getSlice(at: buffer.readerIndex, length: count) else {
+            return .needMoreData
+        }
         let isTLS = piece.readableBytesView.starts(with: [0x16, 0x03])
-        // What is not whole yet waits in the parser; what it does not take is of no protocol of ours.
         do { _ = try decoder.decode(context: context, buffer: &piece) } catch {
             throw isTLS ? IsTLS() : error
         }
-        return .continue
+        seenCount = piece.readableBytes
+        buffer.moveReaderIndex(forwardBy: count - seenCount)
+        return buffer.readableBytes > seenCount ? .continue : .needMoreData
     }
 
     func decodeLast(

@@ -120,7 +120,8 @@ enum PeerServerConnection: ~Copyable {
                 return .answer(Answer(response: refusal, closes: true))
             }
             let request = Request(
-                plan: plan, isHead: head.method == .HEAD, keepsAlive: head.isKeepAlive)
+                plan: plan, isHead: head.method == .HEAD,
+                keepsAlive: head.isKeepAlive && !Self.changesProtocol(head))
             self = .reading(request, body: ByteBuffer())
             return .wait
         case .reading(let request, var body):
@@ -154,6 +155,11 @@ enum PeerServerConnection: ~Copyable {
             self = .closed
             return .wait
         }
+    }
+
+    /// What follows such a request is no HTTP, for those who go along with it.
+    private static func changesProtocol(_ head: HTTPRequestHead) -> Bool {
+        head.method == .CONNECT || head.headers.contains(name: "Upgrade")
     }
 
     /// Why nothing of the body is waited for; nil: it may come.

@@ -378,6 +378,44 @@ import Testing
         }
     }
 
+    /// However a request is cut: heads within a name, bodies anywhere, and what is longer than one feeding of
+    /// the decoder.
+    @Test(arguments: [1, 7, 100, 8191, 8192, 8193])
+    func requestsComeInPieces(size: Int) async throws {
+        try await withServer { node in
+            let connection = try await RawConnection.open(node.url)
+            let entries = (0..<(size < 100 ? 1 : 200)).map { _ in
+                Entry(data: Array(repeating: 0x61, count: 60))
+            }
+            let padding =
+                "X-Padding: \(String(repeating: "p", count: size < 100 ? 10 : 20_000))\r\n"
+            for term in 1...2 as ClosedRange<UInt64> {
+                let message = Message(
+                    .propose, to: MemberID(1), from: MemberID(2), term: term, entries: entries)
+                var rest = Self.post(message.encoded(), Self.id + Self.version + padding)[...]
+                while !rest.isEmpty {
+                    try await connection.write(String(rest.prefix(size)))
+                    rest = rest.dropFirst(size)
+                }
+                try await eventually("message \(term)") { node.seen.messages.last == message }
+            }
+            await connection.close()
+        }
+    }
+
+    /// Nothing of it is kept.
+    @Test(arguments: ["CONNECT /version HTTP/1.1\r\n", "GET /version HTTP/1.1\r\nUpgrade: x\r\n"])
+    func anotherProtocolEndsTheConnection(request: String) async throws {
+        try await withServer { node in
+            let connection = try await RawConnection.open(node.url)
+            try await connection.write(
+                request + "Host: x\r\nConnection: upgrade\r\n\r\n"
+                    + String(repeating: "x", count: 100_000))
+            try await eventually("the end") { connection.isClosed }
+            #expect(connection.text.hasPrefix("HTTP/1.1 "))
+        }
+    }
+
     /// By another thread than the loop; and then the connection goes on.
     @Test func longMessagesArrive() async throws {
         try await withServer(change: { $0.bounds.promptPostBytesMax = 100 }) { node in
