@@ -297,6 +297,9 @@ extension ClientServer {
         }
     }
 
+    /// In one turn of the loop, of one connection.
+    private static let readBytesMax = 16 << 10
+
     /// As `childChannelInitializer`, for a listener that takes a throwing function.
     package func initialize(_ channel: any Channel) throws {
         guard hasRoom() else {
@@ -306,6 +309,11 @@ extension ClientServer {
         let leftover = DecoderLeftover()
         let decoder = RequestDecoder(configuration, leftover: leftover)
         try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
+        // What is read is taken apart in one go, and chunks of one byte take a microsecond each.
+        try channel.syncOptions?.setOption(
+            .recvAllocator,
+            value: AdaptiveRecvByteBufferAllocator(
+                minimum: 64, initial: 2048, maximum: Self.readBytesMax))
         let high = min(configuration.pipelinedBytesMax, configuration.unsentBytesMax)
         try channel.syncOptions?.setOption(
             .writeBufferWaterMark, value: .init(low: max(1, high / 2), high: high))

@@ -34,8 +34,6 @@ final class PeerServerHandler: ChannelInboundHandler {
         let queueMax = transport.configuration.bounds.streamQueueBytesMax
         try channel.syncOptions?.setOption(
             .writeBufferWaterMark, value: .init(low: queueMax / 2, high: queueMax))
-        // One read a turn: who sends as fast as it can is not the only one.
-        try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
         let drain = PeerRequestDecoder.Drain()
         try channel.pipeline.syncOperations.addHandlers(
             ByteToMessageHandler(PeerRequestDecoder(drain)), PeerServerHandler(transport, drain))
