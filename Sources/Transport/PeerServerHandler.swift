@@ -21,8 +21,6 @@ final class PeerServerHandler: ChannelInboundHandler {
     private var requestSince: NIODeadline?
     /// Of the body that is coming in, if it is kept in memory.
     private var postBytes = 0
-    /// It would have been too much beside another: what still comes of it is dropped.
-    private var isRefused = false
 
     private init(_ transport: PeerTransport, _ drain: PeerRequestDecoder.Drain) {
         (self.transport, self.drain) = (transport, drain)
@@ -78,13 +76,12 @@ final class PeerServerHandler: ChannelInboundHandler {
     private func admits(_ part: HTTPServerRequestPart, _ context: ChannelHandlerContext) -> Bool {
         guard case .body(let bytes) = part, reception == nil else { return true }
         postBytes += bytes.readableBytes
-        if isRefused || postBytes <= transport.configuration.bounds.smallPostBytesMax
+        if drain.isOpen || postBytes <= transport.configuration.bounds.smallPostBytesMax
             || transport.takesLongPost(on: self)
         {
             return true
         }
-        isRefused = true
-        giveBack(bodyOf: &connection)
+        giveBackBody()
         let busy = PeerResponse.error(
             .serviceUnavailable, "another long message is being received; send it again later")
         send(PeerServerConnection.Answer(response: busy, closes: true), context)
@@ -96,7 +93,7 @@ final class PeerServerHandler: ChannelInboundHandler {
         stream = nil
         reception?.close()
         reception = nil
-        giveBack(bodyOf: &connection)
+        giveBackBody()
         context.fireChannelInactive()
     }
 
@@ -136,7 +133,7 @@ final class PeerServerHandler: ChannelInboundHandler {
         case .wait: break
         case .answer(let answer): send(answer, context)
         case .refuseBody(let answer):
-            giveBack(bodyOf: &connection)
+            giveBackBody()
             send(answer, context)
         case .deliver(let message, _, var answer) where !transport.takesPosts(from: message.from):
             var refusal = PeerResponse.error(.notFound, "error sender not found")
@@ -191,7 +188,8 @@ final class PeerServerHandler: ChannelInboundHandler {
         SnapshotTransfer.threads.submit { _ in withExtendedLifetime(body) {} }
     }
 
-    private func giveBack(bodyOf connection: inout PeerServerConnection) {
+    /// For the last time: nothing more is taken of it.
+    private func giveBackBody() {
         guard let body = connection.answeredLast(),
             body.capacity > transport.configuration.bounds.promptPostBytesMax
         else { return }

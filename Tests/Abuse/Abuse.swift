@@ -8,6 +8,8 @@
 ///       ▼
 ///     Outcome ──▶ a row of the table, and what was missed
 ///
+/// Where the light client is too slow, its p99 is measured once more while the same is done to a `Sink`.
+///
 /// The bars (`Bars`): a light client's p99 stays within five times its quiet value and none of its
 /// requests fails; memory and descriptors are back within a tenth of what they were before; the log
 /// tells of no crash and does not grow with the attack.

@@ -35,7 +35,9 @@ package struct Outcome: Sendable {
 
     package init(name: String) { self.name = name }
 
-    func isSlowed(beyond slowdownMax: Double) -> Bool { during.p99 > slowdownMax * quiet.p99 }
+    func isSlow(_ reading: LightClient.Reading, beyond slowdownMax: Double) -> Bool {
+        reading.p99 > slowdownMax * quiet.p99
+    }
 
     package static let columns = [
         "abuse", "p99 quiet", "during", "ratio", "of a sink", "RSS before", "peak", "after", "fds",

@@ -30,7 +30,7 @@ package struct Trial {
         try abuse(victim, light, &outcome)
         guard victim.end == nil else { return outcome }
         try awaitReturn(victim, &outcome)
-        if let slowdownMax = bars.slowdownMax, outcome.isSlowed(beyond: slowdownMax) {
+        if let slowdownMax = bars.slowdownMax, outcome.isSlow(outcome.during, beyond: slowdownMax) {
             outcome.control = try control(victim, light)
         }
         outcome.logLines = lineCount(victim.log) - logBefore
@@ -43,11 +43,7 @@ package struct Trial {
     ) throws {
         var assailants: [Assailant] = []
         defer { for assailant in assailants { assailant.stop() } }
-        for onslaught in try scenario.onslaughts(victim, scale) {
-            assailants.append(
-                try Assailant(
-                    onslaught, clientPort: victim.clientPort, peerPort: victim.peerPort))
-        }
+        try attack(victim.clientPort, victim.peerPort, of: victim, &assailants)
         var peak = outcome.before
         var (newcomers, turnedAway) = (0, 0)
         func look() {
@@ -79,6 +75,17 @@ package struct Trial {
         try countThoseThatDoNotRead(victim, &outcome)
     }
 
+    /// Begins what the scenario has in store for `victim`, on these ports.
+    private func attack(
+        _ clientPort: Endpoint, _ peerPort: Endpoint, of victim: Victim,
+        _ assailants: inout [Assailant]
+    ) throws {
+        for onslaught in try scenario.onslaughts(victim, scale) {
+            assailants.append(
+                try Assailant(onslaught, clientPort: clientPort, peerPort: peerPort))
+        }
+    }
+
     /// The same on a sink: what the light client notices of an attack that kvd has no part in.
     private func control(_ victim: Victim, _ light: LightClient) throws -> LightClient.Reading {
         let sink = try Sink()
@@ -87,10 +94,7 @@ package struct Trial {
             for assailant in assailants { assailant.stop() }
             sink.stop()
         }
-        for onslaught in try scenario.onslaughts(victim, scale) {
-            assailants.append(
-                try Assailant(onslaught, clientPort: sink.port, peerPort: sink.port))
-        }
+        try attack(sink.port, sink.port, of: victim, &assailants)
         return try light.measure(duration)
     }
 
@@ -133,7 +137,7 @@ package struct Trial {
             )
         }
         if let slowdownMax = bars.slowdownMax, let control = outcome.control,
-            control.p99 <= slowdownMax * outcome.quiet.p99
+            !outcome.isSlow(control, beyond: slowdownMax)
         {
             outcome.misses.append(
                 """
