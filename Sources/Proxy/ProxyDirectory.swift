@@ -31,7 +31,7 @@ package struct ProxyDirectory<IO: FileStorage>: Sendable {
         }
         let path = "\(dataDirectory)/proxy"
         do throws(StorageError) {
-            try DataDirectory<IO>.create(path, storage)
+            try storage.createDirectories(path)
             let lock = try storage.lock("\(path)/LOCK")
             try storage.syncDirectory(path)
             return ProxyDirectory(storage: storage, path: path, lock: lock)

@@ -40,7 +40,7 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
         }
         do throws(StorageError) {
             for directory in [path, "\(path)/member", walPath, "\(path)/member/snap"] {
-                try create(directory, storage)
+                try storage.createDirectories(directory)
             }
             // LOCK first: a second process must not write a byte, not even a probe.
             let lock = try storage.lock("\(path)/member/LOCK")
@@ -87,19 +87,6 @@ public struct DataDirectory<IO: FileStorage>: Sendable {
         } catch {
             throw DataDirectoryError(.storage(error), path: path)
         }
-    }
-
-    /// Creates a directory and those above it, and makes their names durable.
-    package static func create(_ path: String, _ storage: IO) throws(StorageError) {
-        switch try storage.kind(of: path) {
-        case .directory?: return
-        case .some: throw StorageError(.createDirectory, path, code: 20)  // ENOTDIR
-        case nil: break
-        }
-        let parent = parentPath(of: path)
-        if parent != path { try create(parent, storage) }
-        try storage.createDirectory(path)
-        try storage.syncDirectory(parent)
     }
 
     /// As etcd does it, so that a read-only file system is found at the start.

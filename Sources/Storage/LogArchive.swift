@@ -41,7 +41,7 @@ public struct LogArchive<IO: FileStorage>: Sendable {
     ) throws(ArchiveError) -> Int {
         let target = path(of: segment)
         let source = try ArchiveError.catching(target) { () throws(StorageError) in
-            try DataDirectory<IO>.create(directory, storage)
+            try storage.createDirectories(directory)
             return try storage.open("\(logDirectory)/\(segment)", for: .reading)
         }
         if let size = try sizeIfThere(target, of: source) { return size }

@@ -66,7 +66,7 @@ package struct SelfSigned {
     private func write(_ hosts: [String]) throws {
         let key = P256.Signing.PrivateKey()
         let certificate = try Self.certificate(for: hosts, key)
-        try createDirectories()
+        try storage.createDirectories(directory)
         try write(certificate.serializeAsPEM().pemString, to: "\(directory)/cert.pem")
         try write(key.pemRepresentation, to: "\(directory)/key.pem")
         try storage.syncDirectory(directory)
@@ -105,14 +105,6 @@ package struct SelfSigned {
         var bytes = [UInt8](repeating: 0, count: 16)
         if inet_pton(AF_INET, host, &bytes) == 1 { return Array(bytes[..<4]) }
         return inet_pton(AF_INET6, host, &bytes) == 1 ? bytes : nil
-    }
-
-    private func createDirectories() throws(StorageError) {
-        var path = directory.hasPrefix("/") ? "/" : ""
-        for name in directory.split(separator: "/") {
-            path += path.isEmpty || path.hasSuffix("/") ? String(name) : "/\(name)"
-            if try storage.kind(of: path) == nil { try storage.createDirectory(path) }
-        }
     }
 
     private func write(_ text: String, to path: String) throws(StorageError) {

@@ -17,7 +17,7 @@ struct Watch {
 
     /// False: a promise was broken.
     func run() throws -> Bool {
-        try makeFolders("\(command.keep)/corpus/\(target.name)")
+        try PosixStorage().createDirectories("\(command.keep)/corpus/\(target.name)")
         let record = command.recordPath(target)
         _ = unlink(record)
         let status = try start(arguments)
@@ -47,16 +47,6 @@ struct Watch {
         if let replay = command.replay { words += ["--replay", replay] }
         if command.blind { words.append("--blind") }
         return words
-    }
-
-    private func makeFolders(_ path: String) throws(StorageError) {
-        var folder = path.hasPrefix("/") ? "" : "."
-        for part in path.split(separator: "/") {
-            folder += "/\(part)"
-            if try PosixStorage().kind(of: folder) == nil {
-                try PosixStorage().createDirectory(folder)
-            }
-        }
     }
 
     /// Starts this program with `words`, and waits for its end.

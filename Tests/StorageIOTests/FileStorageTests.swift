@@ -1,6 +1,7 @@
 import FixtureSupport
 import Foundation
 import StorageIO
+import Synchronization
 import Testing
 
 /// What both implementations of `FileStorage` must do alike.
@@ -18,9 +19,21 @@ import Testing
 
     private func exercise<IO: FileStorage>(_ storage: IO, in root: String) throws {
         try names(storage, root)
+        try directories(storage, root)
         try bytes(storage, root)
         try errors(storage, root)
         try mapping(storage, root)
+    }
+
+    private func directories<IO: FileStorage>(_ storage: IO, _ root: String) throws {
+        for path in ["\(root)/deep", "\(root)/deep/deeper/deepest", "\(root)/deep"] {
+            try storage.createDirectories(path)
+            #expect(try storage.kind(of: path) == .directory)
+        }
+        _ = try storage.open("\(root)/deep/file", for: .creating)
+        #expect(throws: StorageError(.createDirectory, "\(root)/deep/file", code: ENOTDIR)) {
+            try storage.createDirectories("\(root)/deep/file")
+        }
     }
 
     private func names<IO: FileStorage>(_ storage: IO, _ root: String) throws {
@@ -85,6 +98,24 @@ import Testing
         region.bytes[7] = 42
         #expect(try file.read(count: 2, at: 6) == [0, 42])
         #expect(try storage.bootID() == storage.bootID())
+    }
+
+    @Test func directoriesOfManyAtOnce() throws {
+        let directory = try TemporaryDirectory()
+        let storage = PosixStorage()
+        for round in 0..<50 {
+            let path = "\(directory.path)/\(round)/a/b/c"
+            let failures = Mutex<[StorageError]>([])
+            DispatchQueue.concurrentPerform(iterations: 8) { _ in
+                do throws(StorageError) {
+                    try storage.createDirectories(path)
+                } catch {
+                    failures.withLock { $0.append(error) }
+                }
+            }
+            #expect(failures.withLock { $0 } == [])
+            #expect(try storage.kind(of: path) == .directory)
+        }
     }
 
     @Test func lockNamesItsHolder() throws {
