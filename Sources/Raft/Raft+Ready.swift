@@ -85,6 +85,7 @@ extension Raft {
     public mutating func applied(through index: UInt64) {
         precondition(index <= handedOutIndex, "entry \(index) was never handed out")
         appliedIndex = max(appliedIndex, index)
+        log.applied(through: appliedIndex)
         rejoinIfComplete()
     }
 

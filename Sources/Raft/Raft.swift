@@ -147,7 +147,7 @@ public struct Raft: Sendable {
 
     /// A tick has passed. All of Raft's times are counted in them.
     public mutating func tick() {
-        log.tick()
+        log.tick(applied: appliedIndex)
         ageHeldProposals()
         electionElapsedTicks += 1
         if role == .leader { return tickAsLeader() }

@@ -3,7 +3,9 @@ import RaftModel
 extension Entry {
     /// What an entry counts for in every bound on bytes: its data, and about what it takes besides
     /// on the wire and in memory.
-    var costBytes: Int { data.count + 32 }
+    var costBytes: Int { Self.costBytes(dataCount: data.count) }
+
+    static func costBytes(dataCount: Int) -> Int { dataCount + 32 }
 }
 
 /// The log as this member holds it in memory: everything after `offset`.
@@ -47,16 +49,20 @@ struct RaftLog: Sendable {
 
     var firstIndex: UInt64 { offset + 1 }
     var lastIndex: UInt64 { offset + UInt64(entries.count) }
-    var lastTerm: UInt64 { entries.last?.term ?? offsetTerm }
+    var lastTerm: UInt64 { term(at: lastIndex) ?? offsetTerm }
     var last: Raft.LogPosition { Raft.LogPosition(index: lastIndex, term: lastTerm) }
 
     /// Nil for what is compacted away or not there yet.
     func term(at index: UInt64) -> UInt64? {
         guard index >= offset, index <= lastIndex else { return nil }
-        return index == offset ? offsetTerm : entries[position(index)].term
+        return index == offset ? offsetTerm : entries.term(at: position(index))
     }
 
-    func costBytes(at index: UInt64) -> Int { entries[position(index)].costBytes }
+    func costBytes(at index: UInt64) -> Int { costBytes(atPosition: position(index)) }
+
+    private func costBytes(atPosition position: Int) -> Int {
+        Entry.costBytes(dataCount: entries.dataCount(at: position))
+    }
 
     private func position(_ index: UInt64) -> Int {
         assert(index > offset && index <= lastIndex + 1)
@@ -115,9 +121,9 @@ struct RaftLog: Sendable {
             return (lastSlice.entries, lastSlice.bytes)
         }
         let start = position(first)
-        var (end, bytes) = (start + 1, entries[start].costBytes)
+        var (end, bytes) = (start + 1, costBytes(atPosition: start))
         while end < start + wanted {
-            let cost = entries[end].costBytes
+            let cost = costBytes(atPosition: end)
             if bytes + cost > bytesMax { break }
             bytes += cost
             end += 1
@@ -154,20 +160,31 @@ struct RaftLog: Sendable {
     func confChanges(after index: UInt64) -> [UInt64] {
         let first = max(index + 1, firstIndex)
         guard first <= lastIndex else { return [] }
-        return (position(first)..<entries.count).compactMap { place in
-            entries[place].kind == .confChange ? entries[place].index : nil
-        }
+        return (first...lastIndex).filter { entries.kind(at: position($0)) == .confChange }
     }
 
     /// What the entries from `first` through `last` cost together.
     func bytes(from first: UInt64, through last: UInt64) -> Int {
         let (first, last) = (max(first, firstIndex), min(last, lastIndex))
         guard first <= last else { return 0 }
-        return (position(first)...position(last)).reduce(0) { $0 + entries[$1].costBytes }
+        return (position(first)...position(last)).reduce(0) { $0 + costBytes(atPosition: $1) }
     }
 
-    /// A heartbeat interval has passed: gives back some of what was forgotten.
-    mutating func tick() { entries.release(chunks: 16) }
+    /// A heartbeat interval has passed: gives back some of what was forgotten, and packs some of what
+    /// has been applied.
+    mutating func tick(applied index: UInt64) {
+        entries.release(chunks: 16)
+        pack(through: index, chunks: 16)
+    }
+
+    /// Who applies or sends entries has taken those up to `index`: they may be packed.
+    mutating func applied(through index: UInt64) { pack(through: index, chunks: 1) }
+
+    private mutating func pack(through index: UInt64, chunks: Int) {
+        let settled = min(index, emitted)
+        guard settled > offset else { return }
+        entries.pack(before: position(settled + 1), chunks: chunks)
+    }
 
     private static func cost(of entries: [Entry]) -> Int {
         entries.reduce(0) { $0 + $1.costBytes }

@@ -5,7 +5,13 @@ import Testing
 
 @Suite struct EntryChunksTests {
     private static func entries(_ range: Range<UInt64>) -> [Entry] {
-        range.map { Entry(term: 1, index: $0, data: [UInt8(truncatingIfNeeded: $0)]) }
+        range.map { index in
+            Entry(
+                kind: index % 97 == 0 ? .confChange : .normal, term: index / 1000, index: index,
+                data: Array(
+                    repeating: UInt8(truncatingIfNeeded: index),
+                    count: index % 50 == 0 ? 1030 : Int(index % 5)))
+        }
     }
 
     /// Whatever is done to it, it is what an array would be.
@@ -16,7 +22,7 @@ import Testing
         var model: [Entry] = []
         var next: UInt64 = 1
         for _ in 0..<300 {
-            switch random.next() % 8 {
+            switch random.next() % 10 {
             case 0...3:
                 let new = Self.entries(next..<next + random.next() % 700)
                 next += UInt64(new.count)
@@ -27,15 +33,25 @@ import Testing
                 chunks.removeFirst(dropped)
                 model.removeFirst(dropped)
             case 6:
-                let kept = Int(random.next() % UInt64(model.count + 1))
+                let kept =
+                    chunks.looseStart
+                    + Int(random.next() % UInt64(max(0, model.count - chunks.looseStart) + 1))
                 chunks.removeAll(from: kept)
                 model.removeSubrange(kept...)
+                next = model.last.map { $0.index + 1 } ?? next
+            case 7, 8:
+                chunks.pack(
+                    before: Int(random.next() % UInt64(model.count + 1)),
+                    chunks: Int(random.next() % 4))
             default: chunks.release(chunks: Int(random.next() % 3))
             }
-            #expect(chunks.count == model.count && chunks.last == model.last)
+            #expect(chunks.count == model.count)
             guard !model.isEmpty else { continue }
             let place = Int(random.next() % UInt64(model.count))
             #expect(chunks[place] == model[place])
+            #expect(chunks.term(at: place) == model[place].term)
+            #expect(chunks.kind(at: place) == model[place].kind)
+            #expect(chunks.dataCount(at: place) == model[place].data.count)
             let end = place + Int(random.next() % UInt64(model.count - place + 1))
             #expect(chunks.array(place..<end) == Array(model[place..<end]))
         }
@@ -51,7 +67,7 @@ import Testing
         chunks.release(chunks: 3)
         #expect(chunks.droppedCount == 1)
         chunks.removeAll()
-        #expect(chunks.droppedCount == 7 && chunks.count == 0 && chunks.last == nil)
+        #expect(chunks.droppedCount == 7 && chunks.count == 0)
         chunks.release(chunks: 100)
         #expect(chunks.droppedCount == 0)
     }
