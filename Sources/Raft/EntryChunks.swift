@@ -34,33 +34,29 @@ struct EntryChunks: Sendable {
     init(_ entries: [Entry] = []) { append(entries) }
 
     /// The entry at `position`, counted from the first that is not dropped.
-    subscript(position: Int) -> Entry {
-        let (place, slot) = find(position)
-        return place < packed.count ? packed[place][slot] : loose[place - packed.count][slot]
-    }
+    subscript(position: Int) -> Entry { read(position, packed: { $0[$1] }, loose: { $0 }) }
 
     func term(at position: Int) -> UInt64 {
-        let (place, slot) = find(position)
-        if place < packed.count { return packed[place].term(at: slot) }
-        return loose[place - packed.count][slot].term
+        read(position, packed: { $0.term(at: $1) }, loose: { $0.term })
     }
 
     func kind(at position: Int) -> Entry.Kind {
-        let (place, slot) = find(position)
-        if place < packed.count { return packed[place].kind(at: slot) }
-        return loose[place - packed.count][slot].kind
+        read(position, packed: { $0.kind(at: $1) }, loose: { $0.kind })
     }
 
     func dataCount(at position: Int) -> Int {
-        let (place, slot) = find(position)
-        if place < packed.count { return packed[place].dataCount(at: slot) }
-        return loose[place - packed.count][slot].data.count
+        read(position, packed: { $0.dataCount(at: $1) }, loose: { $0.data.count })
     }
 
-    private func find(_ position: Int) -> (chunk: Int, slot: Int) {
+    private func read<Part>(
+        _ position: Int, packed fromPacked: (PackedEntries, Int) -> Part,
+        loose fromLoose: (Entry) -> Part
+    ) -> Part {
         precondition(position >= 0 && position < count, "no such entry")
-        let slot = position + skipped
-        return (slot / Self.chunkEntries, slot % Self.chunkEntries)
+        let (chunk, slot) = (position + skipped).quotientAndRemainder(
+            dividingBy: Self.chunkEntries)
+        if chunk < packed.count { return fromPacked(packed[chunk], slot) }
+        return fromLoose(loose[chunk - packed.count][slot])
     }
 
     mutating func append(_ entries: [Entry]) {

@@ -1,3 +1,4 @@
+import FixtureSupport
 import Simulation
 import Testing
 
@@ -83,6 +84,28 @@ import Testing
 
     @Test func allAreTried() {
         #expect(Set(Self.cases.map(\.mutation)) == Set(Mutation.allCases))
+    }
+
+    /// Each line that `Scripts/mutations` puts a bug in place of is there, once.
+    @Test func theListFitsTheSources() throws {
+        let list = try Fixture.text("simulation/mutations.txt")
+        var (file, lines): (String, [String]) = ("", [])
+        var replacedCount = 0
+        for line in list.split(separator: "\n") {
+            if line.hasPrefix("file ") {
+                file = String(line.dropFirst("file ".count))
+                lines = try Fixture.text("../\(file)").split(separator: "\n").map(Self.bare)
+            } else if line.hasPrefix("- ") {
+                let replaced = Self.bare(line.dropFirst())
+                #expect(lines.count { $0 == replaced } == 1, "\(file): \(replaced)")
+                replacedCount += 1
+            }
+        }
+        #expect(replacedCount >= 12)
+    }
+
+    private static func bare(_ line: Substring) -> String {
+        String(line.trimmingPrefix { $0 == " " || $0 == "\t" })
     }
 
     /// The shortest run fails as the long one did, with fewer faults.
