@@ -94,7 +94,7 @@ package final class Engine {
         serverLog = configuration.serverLog
         raftLog = configuration.raftLog
         raft = Raft(configuration.raft, restored: restored)
-        self.state = state ?? MemberState(options: configuration.storeOptions)
+        self.state = state ?? MemberState(options: configuration.store)
         store = self.state.store
         precondition(
             self.state.appliedIndex == restored.snapshot.index, "the state is the snapshot's")

@@ -21,10 +21,7 @@ package struct EngineConfiguration: Sendable {
     package var pendingMax = 65_536
     /// Commands in the log that are not committed yet, in bytes; more wait before the log.
     package var uncommittedBytesMax = 256 << 20
-    /// Events kept for watchers that come late.
-    package var historyEventsMax = 100_000
-    /// See `Store.Options`.
-    package var historyKeysMax = Store.Options().historyKeysMax
+    package var store = Store.Options()
     /// `--snapshot-count` and `--snapshot-bytes`: see `SnapshotPolicy`.
     package var snapshotEntryCount: UInt64 = 10_000
     package var snapshotLogBytes = 64 << 20
@@ -58,13 +55,6 @@ package struct EngineConfiguration: Sendable {
 }
 
 extension EngineConfiguration {
-    package var storeOptions: Store.Options {
-        var options = Store.Options()
-        options.historyEventsMax = historyEventsMax
-        options.historyKeysMax = historyKeysMax
-        return options
-    }
-
     var raft: Raft.Configuration {
         var raft = Raft.Configuration(id: member, electionTicks: electionTicks, seed: seed)
         raft.fastForwardsFirstElection = true

@@ -1,5 +1,6 @@
 import Cluster
 import KVServer
+import KeyStore
 import Logging
 import Raft
 import RaftModel
@@ -135,7 +136,7 @@ extension Host {
 
     private var recoveryOptions: Recovery<SimulatedStorage>.Options {
         Recovery.Options(
-            store: engineConfiguration.storeOptions, wal: walOptions, monotonic: monotonic,
+            store: engineConfiguration.store, wal: walOptions, monotonic: monotonic,
             logger: Self.silent)
     }
 
@@ -206,9 +207,9 @@ extension Host {
             seed: world.scenario.seed &* 31 &+ UInt64(slot) << 32 &+ UInt64(life))
         options.snapshotEntryCount = world.weather.snapshotEntries
         options.verifyEntryCount = world.weather.verifyEntries
-        options.historyEventsMax = world.weather.historyEventsMax
+        options.store.historyEventsMax = world.weather.historyEventsMax
         // A short memory is short in every respect.
-        if options.historyEventsMax <= 100 { options.historyKeysMax = 3 }
+        if options.store.historyEventsMax <= 100 { options.store.historyKeysMax = 3 }
         options.catchUpEntries = world.weather.catchUpEntries
         options.refusesUnsafeReconfiguration = world.weather.isStrictAboutMembers
         (options.serverLog, options.raftLog) = (Self.silent, Self.silent)

@@ -180,7 +180,7 @@ final class Server: Sendable {
             electionTicks: configuration.electionTicks,
             heartbeatInterval: configuration.heartbeatInterval,
             seed: boot.metadata.memberID.rawValue ^ UInt64.random(in: .min ... .max))
-        engine.historyEventsMax = configuration.historyEventsCount
+        engine.store = configuration.storeOptions
         engine.snapshotEntryCount = configuration.snapshotEntryCount
         engine.snapshotLogBytes = configuration.snapshotLogBytes
         engine.verifyEntryCount = configuration.verifyEntryCount

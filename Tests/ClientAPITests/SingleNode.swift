@@ -1,6 +1,7 @@
 import ClientAPI
 import Cluster
 import KVServer
+import KeyStore
 import NIOCore
 import NIOPosix
 import Raft
@@ -114,7 +115,7 @@ final class SingleNodeLoop {
             attributes: MemberAttributes(
                 name: "n1", clientURLs: ["http://127.0.0.1:\(port)"]),
             electionTicks: 10, heartbeatInterval: .milliseconds(20), seed: 1)
-        engineConfiguration.historyEventsMax = 1000
+        engineConfiguration.store.historyEventsMax = 1000
         configure(&engineConfiguration)
         engine = Engine(
             configuration: engineConfiguration,

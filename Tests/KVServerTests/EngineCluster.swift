@@ -97,7 +97,7 @@ final class EngineCluster {
                 name: "m\(i + 1)", clientURLs: ["http://127.0.0.1:\(4000 + i)"]),
             electionTicks: 10, heartbeatInterval: .milliseconds(100), seed: UInt64(i + 1))
         configure(&configuration)
-        let state = MemberState(options: configuration.storeOptions)
+        let state = MemberState(options: configuration.store)
         if let image { state.restore(image, monotonic: monotonic) }
         let engine = Engine(
             configuration: configuration,
