@@ -14,6 +14,9 @@ enum DialFault: Error, Equatable, CustomStringConvertible {
     case status(UInt, String)
     /// The peer ended the stream.
     case ended
+    /// The connection was closed in the middle of the stream: its process was killed, or something between
+    /// closed it.
+    case cut
     /// Nothing came for so long.
     case silent(TimeAmount)
     case faulty(StreamFault)
@@ -28,6 +31,7 @@ enum DialFault: Error, Equatable, CustomStringConvertible {
         case .mismatch(let text): "412 \(text)"
         case .status(let code, let text): "it answered \(code) \(text)"
         case .ended: "it ended the stream"
+        case .cut: "the connection ended in the middle of it"
         case .silent(let time): "nothing came from it for \(time.nanoseconds / 1_000_000) ms"
         case .faulty(let fault): "\(fault)"
         case .notHTTP(let problem): "it does not speak HTTP: \(problem)"

@@ -47,9 +47,15 @@ final class StreamReadHandler<Decoder: FrameDecoder>: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let fault: DialFault =
-            error is HTTPParserError ? .notHTTP("\(error)") : .connection(DialError.text(of: error))
-        run(answer.closed(fault), context)
+        run(answer.closed(Self.fault(error)), context)
+    }
+
+    private static func fault(_ error: any Error) -> DialFault {
+        switch error {
+        case HTTPParserError.invalidEOFState: .cut
+        case is HTTPParserError: .notHTTP("\(error)")
+        default: .connection(DialError.text(of: error))
+        }
     }
 
     private func run(_ action: StreamAnswer.Action, _ context: ChannelHandlerContext) {

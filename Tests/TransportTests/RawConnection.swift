@@ -105,14 +105,17 @@ final class RawServer: Sendable {
     /// Heads of all requests so far.
     var requestHeads: [String] { heads.heads.withLock { $0 } }
 
+    /// - Parameter cutting: ends the connection behind each answer.
     static func start(
+        cutting: Bool = false,
         answer: @escaping @Sendable (_ head: String) -> [[UInt8]]?
     ) async throws -> RawServer {
         let heads = RequestHeads()
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(Answerer(heads, answer))
+                    try channel.pipeline.syncOperations.addHandler(
+                        Answerer(heads, cutting, answer))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -126,11 +129,15 @@ final class RawServer: Sendable {
     private final class Answerer: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
         private let heads: RequestHeads
+        private let cutting: Bool
         private let answer: @Sendable (String) -> [[UInt8]]?
         private var received: [UInt8] = []
 
-        init(_ heads: RequestHeads, _ answer: @escaping @Sendable (String) -> [[UInt8]]?) {
-            (self.heads, self.answer) = (heads, answer)
+        init(
+            _ heads: RequestHeads, _ cutting: Bool,
+            _ answer: @escaping @Sendable (String) -> [[UInt8]]?
+        ) {
+            (self.heads, self.cutting, self.answer) = (heads, cutting, answer)
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -143,6 +150,7 @@ final class RawServer: Sendable {
             for piece in pieces {
                 context.writeAndFlush(NIOAny(ByteBuffer(bytes: piece)), promise: nil)
             }
+            if cutting { context.close(promise: nil) }
         }
     }
 }

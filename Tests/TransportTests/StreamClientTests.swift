@@ -114,6 +114,20 @@ import Testing
         try await server.stop()
     }
 
+    /// As one that is killed does it: not to be mistaken for one that speaks something else.
+    @Test func aStreamThatIsCutIsToldAsSuch() async throws {
+        let server = try await RawServer.start(cutting: true) { _ in
+            [Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)]
+        }
+        let node = try await TestNode.start(MemberID(1))
+        try await node.update([Peer(id: MemberID(2), urls: [server.url])])
+        try await eventually("the reason") {
+            try await node.run { $0[member: MemberID(2)]?.appendDialer.lastFault == .cut }
+        }
+        try await node.stop()
+        try await server.stop()
+    }
+
     @Test func silentStreamsAreGivenUp() async throws {
         let server = try await RawServer.start { _ in
             [Array("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".utf8)]
