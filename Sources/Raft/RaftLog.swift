@@ -84,6 +84,7 @@ struct RaftLog: Sendable {
     /// Forgets everything from `index` on.
     mutating func truncate(from index: UInt64) {
         precondition(index > offset && index <= lastIndex, "nothing to cut at \(index)")
+        precondition(index > packedIndex, "what has been applied is never cut")
         entries.removeAll(from: position(index))
         emitted = min(emitted, index - 1)
         lastSlice = Slice()
@@ -179,6 +180,9 @@ struct RaftLog: Sendable {
 
     /// Who applies or sends entries has taken those up to `index`: they may be packed.
     mutating func applied(through index: UInt64) { pack(through: index, chunks: 1) }
+
+    /// The last entry that is packed, or `offset`.
+    var packedIndex: UInt64 { offset + UInt64(entries.looseStart) }
 
     private mutating func pack(through index: UInt64, chunks: Int) {
         let settled = min(index, emitted)

@@ -66,6 +66,29 @@ import Testing
         #expect(log.lastIndex == 9 && log.lastTerm == 3 && log.takeUnemitted().isEmpty)
     }
 
+    /// Only whole pieces of what was applied and is out; reading shows no difference.
+    @Test func appliedEntriesArePacked() {
+        let size = UInt64(EntryChunks.chunkEntries)
+        let entries = (1...size * 4).map { Entry(term: $0 / 700, index: $0, data: [1, 2, 3]) }
+        var log = RaftLog(offset: 0, term: 0, entries: [])
+        log.append(entries)
+        log.tick(applied: size * 4)
+        #expect(log.packedIndex == 0)
+        _ = log.takeUnemitted()
+        log.applied(through: size - 1)
+        #expect(log.packedIndex == 0)
+        log.applied(through: size * 3 + 1)
+        #expect(log.packedIndex == size)
+        log.tick(applied: size * 3 + 1)
+        #expect(log.packedIndex == size * 3)
+        #expect(log.slice(from: 1, through: size * 4, bytesMax: .max).entries == entries)
+        #expect(log.slice(from: 2, through: size * 4, bytesMax: 100).entries.count == 2)
+        log.compact(through: size + 5)
+        #expect(log.packedIndex == size * 3 && log.term(at: size + 6) == (size + 6) / 700)
+        log.truncate(from: size * 3 + 1)
+        #expect(log.lastIndex == size * 3 && log.lastTerm == size * 3 / 700)
+    }
+
     /// The place to probe next, against looking at every entry.
     @Test func backtrackingFindsTheBorder() {
         var random = SplitMix64(seed: 6)
