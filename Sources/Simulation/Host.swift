@@ -147,6 +147,7 @@ final class Host {
 
     func kill() {
         end("killed")
+        if world.weather.forgetsKvds { notedKvds = [] }
         storage.killProcess()
         storage.removeFaults()
     }
@@ -155,7 +156,7 @@ final class Host {
         end("power fails")
         storage.removeFaults()
         storage.crash(keeping: survivors)
-        if world.diskRandom.chance(percent: 20) { notedKvds = [] }
+        if world.diskRandom.chance(percent: 20) || world.weather.forgetsKvds { notedKvds = [] }
         expectsDiskError = false
     }
 

@@ -24,6 +24,8 @@ package struct Weather: Equatable, Sendable {
     package var verifyEntries: UInt64 = 100
     package var historyEventsMax = 10_000
     package var isStrictAboutMembers = false
+    /// Whether members that die never remember who was a kvd: older ones did not.
+    package var forgetsKvds = false
     // Clients.
     package var clients = 6
     package var watchers = 3
@@ -51,6 +53,7 @@ package struct Weather: Equatable, Sendable {
         isStrictAboutMembers = random.chance(percent: 30)
         if profile.network { drawNetwork(&random) }
         if profile.snapshots { drawSnapshots(&random) }
+        forgetsKvds = random.chance(percent: 30)
     }
 
     private mutating func drawNetwork(_ random: inout SplitMix64) {
@@ -84,6 +87,7 @@ package struct Weather: Equatable, Sendable {
         add { $0.clients = min($0.clients, 3) }
         add { $0.verifyEntries = 0 }
         add { $0.ttlPercent = 0 }
+        add { $0.forgetsKvds = false }
         return all
     }
 }
