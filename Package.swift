@@ -220,7 +220,7 @@ let package = Package(
             "TransportTests",
             [
                 "Transport", "RaftModel", "ProtoWire", "Cluster", "TLS", "CertificateSupport",
-                "FixtureSupport", nioCore, nioPosix, nioHTTP, log,
+                "FixtureSupport", "ProcessSupport", nioCore, nioPosix, nioHTTP, log,
             ]),
         tests(
             "ClientAPITests",

@@ -2,6 +2,7 @@ import Cluster
 import Logging
 import NIOCore
 import NIOPosix
+import ProcessSupport
 import RaftModel
 import Synchronization
 import Testing
@@ -15,6 +16,7 @@ func eventually(
     sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {
+    let limit = limit * Patience.factor
     let deadline = ContinuousClock.now + limit
     while try await !condition() {
         guard ContinuousClock.now < deadline else {
