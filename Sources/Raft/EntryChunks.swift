@@ -110,8 +110,8 @@ struct EntryChunks: Sendable {
     /// Drops everything from `position` on.
     mutating func removeAll(from position: Int) {
         precondition(position >= 0 && position <= count, "no such entry")
+        precondition(position >= looseStart, "what has been applied is never cut")
         if position == 0 { return drop() }
-        precondition(position >= looseStart, "what is packed is settled")
         let slots = position + skipped - packed.count * Self.chunkEntries
         while loose.count * Self.chunkEntries >= slots + Self.chunkEntries { loose.removeLast() }
         let rest = slots % Self.chunkEntries

@@ -31,11 +31,11 @@ struct PackedEntries: Sendable {
         var (heads, bytes, large) = ([Head](), [UInt8](), [[UInt8]]())
         heads.reserveCapacity(entries.count)
         bytes.reserveCapacity(
-            entries.reduce(0) { $0 + ($1.data.count > Self.copiedBytesMax ? 0 : $1.data.count) })
+            entries.reduce(0) { $0 + (Self.isLarge($1.data.count) ? 0 : $1.data.count) })
         for entry in entries {
             assert(entry.index == entries[0].index + UInt64(heads.count), "a log has no gaps")
             let count = entry.data.count
-            let isLarge = count > Self.copiedBytesMax
+            let isLarge = Self.isLarge(count)
             heads.append(
                 Head(
                     term: entry.term, start: UInt32(isLarge ? large.count : bytes.count),
@@ -58,6 +58,8 @@ struct PackedEntries: Sendable {
         let (start, count) = (Int(head.start), Int(head.count))
         return Entry(
             kind: head.kind, term: head.term, index: firstIndex + UInt64(position),
-            data: count > Self.copiedBytesMax ? large[start] : Array(bytes[start..<start + count]))
+            data: Self.isLarge(count) ? large[start] : Array(bytes[start..<start + count]))
     }
+
+    private static func isLarge(_ count: Int) -> Bool { count > copiedBytesMax }
 }

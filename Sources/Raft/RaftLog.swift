@@ -84,7 +84,6 @@ struct RaftLog: Sendable {
     /// Forgets everything from `index` on.
     mutating func truncate(from index: UInt64) {
         precondition(index > offset && index <= lastIndex, "nothing to cut at \(index)")
-        precondition(index > packedIndex, "what has been applied is never cut")
         entries.removeAll(from: position(index))
         emitted = min(emitted, index - 1)
         lastSlice = Slice()
@@ -178,7 +177,8 @@ struct RaftLog: Sendable {
         pack(through: index, chunks: 16)
     }
 
-    /// Who applies or sends entries has taken those up to `index`: they may be packed.
+    /// The owner has applied everything up to `index`: it may be packed. Followers that are behind, and
+    /// still need it, are sent copies.
     mutating func applied(through index: UInt64) { pack(through: index, chunks: 1) }
 
     /// The last entry that is packed, or `offset`.
